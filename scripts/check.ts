@@ -1,0 +1,58 @@
+/**
+ * All that has to hold before a change lands. Every step runs, also after one that failed; the last line is the sum of the
+ * tests, alone: `N passed, N failed, N skipped`. A failed step counts as one failed.
+ */
+import { spawn } from "node:child_process"
+
+interface Step {
+  readonly name: string
+  readonly command: readonly string[]
+}
+
+const node = process.execPath
+const bin = (name: string) => `node_modules/${name}`
+const STEPS: readonly Step[] = [
+  {
+    name: "format and lint",
+    command: [node, bin("@biomejs/biome/bin/biome"), "ci", "--error-on-warnings", "."],
+  },
+  { name: "types", command: [node, bin("typescript/bin/tsc")] },
+  { name: "unused code", command: [node, bin("knip/bin/knip.js")] },
+  { name: "tests", command: [node, "scripts/test.ts"] },
+  { name: "build", command: [node, "scripts/build.ts"] },
+  { name: "packed package", command: [node, "scripts/test.ts", "test/package"] },
+]
+
+const COUNTS = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m
+const total = { passed: 0, failed: 0, skipped: 0 }
+const summary: string[] = []
+
+for (const step of STEPS) {
+  console.log(`\n== ${step.name}`)
+  const began = performance.now()
+  const { status, output } = await runStep(step)
+  const counts = COUNTS.exec(output)
+  total.passed += Number(counts?.[1] ?? 0)
+  total.failed += Number(counts?.[2] ?? 0) || (status === 0 ? 0 : 1)
+  total.skipped += Number(counts?.[3] ?? 0)
+  const seconds = ((performance.now() - began) / 1000).toFixed(0).padStart(4)
+  summary.push(`${status === 0 ? "ok    " : "FAILED"} ${seconds} s  ${step.name}`)
+}
+
+console.log(`\n${summary.join("\n")}\n`)
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+process.exitCode = total.failed > 0 ? 1 : 0
+
+function runStep({ command: [program = "", ...rest] }: Step): Promise<{ status: number; output: string }> {
+  return new Promise((resolve) => {
+    let output = ""
+    const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"] })
+    child.stdout.setEncoding("utf8")
+    child.stdout.on("data", (text: string) => {
+      output += text
+      process.stdout.write(text)
+    })
+    child.on("error", () => resolve({ status: 1, output }))
+    child.on("close", (code) => resolve({ status: code ?? 1, output }))
+  })
+}

@@ -1,0 +1,80 @@
+/**
+ * Runs the tests and counts them: `npm test`, or `npm test -- src/checklist/cors` for a part. Failures are shown whole, the
+ * rest as one line a file. The last line is `N passed, N failed, N skipped`, alone.
+ */
+import { globSync, statSync } from "node:fs"
+import { cpus } from "node:os"
+import { relative } from "node:path"
+import { run } from "node:test"
+import { spec } from "node:test/reporters"
+
+const long = process.env.NIGHTLATCH_TEST_SCALE === "long"
+const FOLDERS = ["src", "test", "examples"]
+/** Needs the built package: `npm run check` runs it after the build. */
+const PACKAGE = "test/package/"
+
+function filesOf(asked: readonly string[]): string[] {
+  if (asked.length === 0) {
+    return FOLDERS.flatMap((folder) => globSync(`${folder}/**/*.test.ts`))
+      .filter((path) => !path.startsWith(PACKAGE))
+      .sort()
+  }
+  return asked.flatMap((path) => {
+    const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+    return folder ? globSync(`${path}/**/*.test.ts`).sort() : [path]
+  })
+}
+
+const files = filesOf(process.argv.slice(2))
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const skips: string[] = []
+const began = performance.now()
+
+if (files.length === 0) {
+  console.error("No test file matches.")
+} else {
+  const stream = run({
+    files,
+    concurrency: Math.max(1, Math.min(cpus().length, 4)),
+    timeout: long ? 1_800_000 : 180_000,
+  })
+  const failures = new spec()
+  failures.pipe(process.stderr)
+  stream.on("test:pass", ({ name, file, skip, details }) => {
+    if (details.type === "suite") return
+    if (skip === undefined || skip === false) counts.passed++
+    else {
+      counts.skipped++
+      skips.push(`${place(file)}: ${name}${typeof skip === "string" ? ` (${skip})` : ""}`)
+    }
+  })
+  stream.on("test:fail", (event) => {
+    if (event.details.type === "suite") return
+    counts.failed++
+    failures.write({ type: "test:fail", data: event })
+  })
+  stream.on("test:diagnostic", ({ message, file }) => {
+    // What a test has counted: files read, states explored. The runner's own totals have no file.
+    if (
+      file !== undefined &&
+      !/^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(message)
+    ) {
+      console.log(`${place(file)}: ${message}`)
+    }
+  })
+  for await (const _ of stream);
+  failures.end()
+}
+
+for (const skip of skips) console.log(`skipped  ${skip}`)
+console.log(`${files.length} files in ${((performance.now() - began) / 1000).toFixed(0)} s`)
+if (counts.passed + counts.failed === 0) {
+  console.error("No test ran.")
+  counts.failed++
+}
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exitCode = counts.failed > 0 ? 1 : 0
+
+function place(file: string | undefined): string {
+  return file === undefined ? "?" : relative(process.cwd(), file)
+}
