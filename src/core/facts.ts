@@ -1,0 +1,60 @@
+/** What holds in the live instance, as plain values: filled by index and service, read by each room's `state`. */
+export interface Facts {
+  readonly origin: string
+  /** Whether the configured origin is a loopback name. */
+  readonly loopback: boolean
+  /** Weakenings by name, each with its written reason. */
+  readonly unsafe: Readonly<Record<string, string>>
+  readonly cors: { readonly origins: readonly string[] }
+  readonly csrf: { readonly mode: "same-site" }
+  readonly cookie: { readonly topology: string; readonly names: readonly string[] }
+  readonly header: { readonly names: readonly string[]; readonly hstsSeconds: number }
+  readonly https: { readonly enforced: boolean }
+  readonly token: { readonly algorithm: string; readonly lifetimeSeconds: number; readonly keys: number }
+  readonly session: {
+    readonly toleratedDelaySeconds: number
+    readonly idleSeconds: number
+    readonly absoluteSeconds: number
+    /** Age of the revocation feed in milliseconds; undefined before the first poll. */
+    readonly feedAgeMs: number | undefined
+  }
+  readonly password: {
+    readonly enabled: boolean
+    readonly memoryKib: number
+    readonly passes: number
+    readonly minimumLength: number
+    readonly blocklistSize: number
+    readonly concurrency: number
+  }
+  readonly rateLimit: {
+    readonly policies: readonly string[]
+    readonly keys: number
+    readonly capacity: number
+  }
+  readonly proxy: { readonly trusted: readonly string[] }
+  readonly overload: {
+    readonly bodyBytes: number
+    readonly loopDelayMs: number
+    readonly requestSeconds: number
+  }
+  readonly sql: { readonly statements: number }
+  readonly database: {
+    readonly engine: "sqlite"
+    readonly location: "file" | "memory"
+    /** Permission bits, for example 0o600; undefined where the system has none. */
+    readonly fileMode: number | undefined
+    readonly folderMode: number | undefined
+    readonly durable: boolean
+  }
+  readonly secret: { readonly count: number; readonly source: string }
+  readonly event: { readonly retentionDays: number }
+}
+
+/** Whether a line of the checklist holds here and now. */
+export interface LineState {
+  readonly state: "holds" | "weakened" | "fails" | "not-built"
+  /** One sentence with the facts behind it. */
+  readonly why: string
+  /** The one change that mends it; absent when it holds. */
+  readonly fix?: string
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from "node:crypto"
+import type { HeaderList, Reply } from "./request.ts"
+import type { Refusal } from "./verdict.ts"
+
+/** The registered problem type for an exhausted quota; every other type is ours. */
+const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+/** Whole seconds a client waits before it tries again when something of ours is down. */
+const UNAVAILABLE_RETRY_SECONDS = 2
+
+/**
+ * A refusal as problem+json (RFC 9457). The instance is a random, opaque id, also logged, so that a user's screenshot
+ * finds its log line.
+ */
+export function renderRefusal(refusal: Refusal, instance: string = newInstance()): Reply {
+  const { status, code, title } = refusal.refusal
+  const headers = status === 401 ? [WWW_AUTHENTICATE, ...refusal.headers] : refusal.headers
+  return problem(status, code, title, instance, headers)
+}
+
+/** A store or provider that failed: always closed, always the same text. */
+export function renderUnavailable(instance: string = newInstance()): Reply {
+  return problem(503, "service.unavailable", "The service is not available right now.", instance, [
+    ["retry-after", String(UNAVAILABLE_RETRY_SECONDS)],
+  ])
+}
+
+export function newInstance(): string {
+  return `urn:nightlatch:instance:${randomBytes(12).toString("base64url")}`
+}
+
+// RFC 9110, section 15.5.2: every 401 names a scheme. Cookies have no registered one, so it is the bearer scheme.
+const WWW_AUTHENTICATE = ["www-authenticate", 'Bearer realm="nightlatch"'] as const
+
+function problem(status: number, code: string, title: string, instance: string, headers: HeaderList): Reply {
+  const type = status === 429 ? QUOTA_EXCEEDED : `urn:nightlatch:problem:${code}`
+  return {
+    status,
+    headers: [["content-type", "application/problem+json"], ["cache-control", "no-store"], ...headers],
+    body: JSON.stringify({ type, title, status, code, instance }),
+  }
+}
