@@ -1,0 +1,5 @@
+export { type FirstSecret, writeFirstSecret } from "./env-file.ts"
+export { KEY_LABELS, type KeyLabel, KeyRing } from "./key-ring.ts"
+export { generateSecret, readSecrets, type SecretOption } from "./options.ts"
+export { readSecretFile } from "./secret-file.ts"
+export { state } from "./state.ts"

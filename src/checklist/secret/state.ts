@@ -1,0 +1,13 @@
+import type { Facts, LineState } from "../../core/facts.ts"
+
+export function state(facts: Facts): LineState {
+  const { count, source } = facts.secret
+  if (count < 1) {
+    return { state: "fails", why: "There is no root secret.", fix: "Make one with: nightlatch secret" }
+  }
+  const secrets = count === 1 ? "One root secret" : `${count} root secrets, the first of which signs,`
+  return {
+    state: "holds",
+    why: `${secrets} from ${source}: long enough, not published, not a pattern; each purpose has a key of its own.`,
+  }
+}
