@@ -1,0 +1,35 @@
+/**
+ * Attack: anybody on the way who reads or changes a request, or keeps a visitor on plain http.
+ * Promise: on an https origin a request that came by plain http is refused and never redirected after its cookies and body
+ * have already travelled in clear; browsers are told to use https for a year. Whether a request came by https is the
+ * connection's word, or that of a proxy that was named.
+ * Source: ASVS 12.2.1, 3.4.1; RFC 6797; RFC 9110, section 4.2.2.
+ */
+import type { Facts, LineState } from "../../core/facts.ts"
+import type { RequestView } from "../../core/request.ts"
+import { PASS, type RefusalKind, refuse, type Verdict } from "../../core/verdict.ts"
+import type { HttpsPolicy } from "./options.ts"
+
+const HTTPS_REQUIRED: RefusalKind = { status: 403, code: "https.required", title: "Use https." }
+
+export function checkHttps(policy: HttpsPolicy, view: Pick<RequestView, "secure">): Verdict {
+  return !policy.enforced || view.secure ? PASS : refuse(HTTPS_REQUIRED, "plain http on an https origin")
+}
+
+/** Does the line of the checklist hold here and now? */
+export function state(facts: Facts): LineState {
+  const { enforced } = facts.https
+  if (enforced && facts.loopback)
+    return { state: "holds", why: "Plain http is refused; a loopback name gets no HSTS." }
+  if (enforced && facts.header.hstsSeconds > 0) {
+    const days = Math.floor(facts.header.hstsSeconds / 86_400)
+    return { state: "holds", why: `Plain http is refused; browsers remember https for ${days} days.` }
+  }
+  if (facts.loopback && !enforced) {
+    return {
+      state: "holds",
+      why: "A loopback origin: nothing leaves this machine. On a public name only https starts.",
+    }
+  }
+  return { state: "fails", why: "Plain http is answered.", fix: "Set an https origin." }
+}
