@@ -1,0 +1,3 @@
+export { networkOf, normaliseAddress, parseAddress, prefixOf, UNKNOWN } from "./address.ts"
+export { type ProxyOptions, type ProxyPolicy, readProxy } from "./options.ts"
+export { type Client, clientOf, state } from "./proxy.ts"
