@@ -1,0 +1,2 @@
+export { isStatement, type Statement, sql } from "../../core/statement.ts"
+export { state } from "./sql.ts"
