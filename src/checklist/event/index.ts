@@ -1,0 +1,2 @@
+export { describeEvent, eventRecord, severityOf, state } from "./event.ts"
+export { type EventOptions, type EventPolicy, readEvent } from "./options.ts"
