@@ -1,0 +1,2 @@
+export { prepareFile } from "./file.ts"
+export { state } from "./state.ts"
