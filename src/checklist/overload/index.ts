@@ -1,0 +1,3 @@
+export { type OverloadOptions, type OverloadPolicy, readOverload, type ServerLimits } from "./options.ts"
+export { createOverload, type Overload } from "./overload.ts"
+export { state } from "./state.ts"
