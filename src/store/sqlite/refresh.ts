@@ -1,0 +1,107 @@
+import type { Logger } from "../../core/logger.ts"
+import { sql } from "../../core/statement.ts"
+import { UnavailableError } from "../../core/unavailable.ts"
+import type { EndReason, RefreshPresentation, RefreshResult, RefreshVerdict } from "../store.ts"
+import { writeEvents } from "./events.ts"
+import type { Executor } from "./executor.ts"
+import { findAccount } from "./find.ts"
+import { readBytes, readSession, toBlob } from "./rows.ts"
+
+/**
+ * The decision, in one statement beside the row it is about. `counted_from` is the moment both windows count from: the
+ * start of the process (:ready), if that is after the rotation and less than five minutes after it; else the rotation.
+ * Order and edges are those of the session protocol; the tests compare each cell with a reference that is not SQL.
+ */
+const DECIDE = sql`
+  WITH presented AS (
+    SELECT session.*, account.id IS NULL OR account.disabled_at IS NOT NULL AS closed,
+      CASE WHEN :ready > rotated_at AND :ready - rotated_at < 300000 THEN :ready ELSE rotated_at END AS counted_from
+    FROM session LEFT JOIN account ON account.id = session.account_id
+    WHERE session.id = :id AND session.transport = :transport
+  )
+  SELECT *, max(created_at, ifnull(rotated_at, 0)) > :now + 60000 AS future,
+    CASE
+      WHEN closed OR revoked_at IS NOT NULL OR :now >= idle_end OR :now >= absolute_end THEN 'ended'
+      WHEN generation = :generation AND current_hash = :hash THEN
+        CASE WHEN rotated_at IS NOT NULL AND :now - counted_from < :minimum THEN 'coalesced' ELSE 'rotated' END
+      WHEN generation = :generation + 1 AND previous_hash = :hash THEN
+        CASE WHEN :grace > 0 AND :now - counted_from <= :grace THEN 'retry' ELSE 'late-parent' END
+      WHEN generation > :generation + 1 THEN 'reuse'
+      ELSE 'rollback'
+    END AS verdict
+  FROM presented`
+
+const ROTATE = sql`
+  UPDATE session
+  SET generation = generation + 1, previous_hash = current_hash, current_hash = ?, salt = ?, rotated_at = ?, idle_end = ?
+  WHERE id = ? AND generation = ? AND current_hash = ? AND revoked_at IS NULL
+  RETURNING *`
+const REVOKE = sql`UPDATE session SET revoked_at = ?, reason = ? WHERE id = ? AND revoked_at IS NULL`
+
+export function presentRefresh(
+  db: Executor,
+  now: number,
+  input: RefreshPresentation,
+  logger: Logger,
+): RefreshResult {
+  const id = toBlob(input.sessionId)
+  const row = db.first(DECIDE, {
+    id,
+    now,
+    transport: input.transport,
+    generation: input.generation,
+    hash: input.hash,
+    ready: input.readyAt,
+    grace: input.graceMs,
+    minimum: input.minRotateMs,
+  })
+  if (row === undefined) return { verdict: "unknown" }
+  if (row.future === 1) {
+    logger.error({ sessionId: input.sessionId }, "a session lies in the future: the clock went back")
+    throw new UnavailableError("a session lies more than 60 s in the future")
+  }
+  const session = readSession(row)
+  const verdict = row.verdict as RefreshVerdict
+  const { accountId } = session
+  switch (verdict) {
+    case "rotated": {
+      const idleEnd = now + input.idleMs
+      const moved = db.first(
+        ROTATE,
+        input.nextHash,
+        input.nextSalt,
+        now,
+        idleEnd,
+        id,
+        input.generation,
+        input.hash,
+      )
+      if (moved === undefined) throw new UnavailableError("a rotation found its row changed")
+      return passed(db, now, verdict, { ...session, ...readSession(moved) }, input.nextSalt, input.nextHash)
+    }
+    case "coalesced":
+    case "retry":
+      return passed(db, now, verdict, session, readBytes(row.salt), readBytes(row.current_hash))
+    case "late-parent":
+    case "reuse":
+    case "rollback":
+      db.run(REVOKE, now, verdict satisfies EndReason, id)
+      writeEvents(db, now, input.events[verdict], accountId)
+      return { verdict, accountId }
+    default:
+      return { verdict: "ended", accountId }
+  }
+}
+
+function passed(
+  db: Executor,
+  now: number,
+  verdict: "rotated" | "coalesced" | "retry",
+  session: ReturnType<typeof readSession>,
+  salt: Uint8Array,
+  currentHash: Uint8Array,
+): RefreshResult {
+  const account = findAccount(db, session.accountId)
+  if (account === undefined) throw new UnavailableError("a session has no account")
+  return { verdict, session, account, salt, currentHash, now }
+}

@@ -1,0 +1,152 @@
+import { MisuseError } from "../../core/misuse.ts"
+import { sql } from "../../core/statement.ts"
+import type { Executor } from "./executor.ts"
+
+/**
+ * One text per version, never changed once released. Times are milliseconds since 1970, ids 16 bytes. Indexes stand only
+ * on columns that a rotation does not change, because each one changed costs a tenth of the rate.
+ */
+const MIGRATIONS = [
+  sql`
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+    INSERT INTO meta (key, value) VALUES ('event_purge_before', 0);
+
+    CREATE TABLE account (
+      id BLOB PRIMARY KEY CHECK (length(id) = 16),
+      email TEXT NOT NULL UNIQUE,
+      password_hash TEXT,
+      roles TEXT NOT NULL,
+      epoch INTEGER NOT NULL DEFAULT 1,
+      epoch_at INTEGER NOT NULL,
+      failures INTEGER NOT NULL DEFAULT 0,
+      created_at INTEGER NOT NULL,
+      verified_at INTEGER,
+      disabled_at INTEGER
+    ) WITHOUT ROWID, STRICT;
+    CREATE INDEX account_created ON account (created_at, id);
+    CREATE INDEX account_epoch ON account (epoch_at);
+
+    CREATE TABLE session (
+      id BLOB PRIMARY KEY CHECK (length(id) = 16),
+      account_id BLOB NOT NULL,
+      created_at INTEGER NOT NULL,
+      absolute_end INTEGER NOT NULL,
+      idle_end INTEGER NOT NULL,
+      generation INTEGER NOT NULL,
+      current_hash BLOB NOT NULL,
+      previous_hash BLOB,
+      salt BLOB NOT NULL,
+      rotated_at INTEGER,
+      revoked_at INTEGER,
+      reason TEXT,
+      transport TEXT NOT NULL CHECK (transport IN ('cookie', 'bearer')),
+      persistent INTEGER NOT NULL CHECK (persistent IN (0, 1)),
+      authenticated_at INTEGER NOT NULL,
+      methods TEXT NOT NULL,
+      client TEXT NOT NULL,
+      address_prefix TEXT NOT NULL,
+      bound_key BLOB
+    ) WITHOUT ROWID, STRICT;
+    CREATE INDEX session_account ON session (account_id);
+    CREATE INDEX session_revoked ON session (revoked_at) WHERE revoked_at IS NOT NULL;
+
+    CREATE TABLE one_time_token (
+      hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+      purpose TEXT NOT NULL CHECK (purpose IN ('register', 'reset')),
+      email TEXT NOT NULL,
+      account_id BLOB,
+      expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID, STRICT;
+    CREATE INDEX one_time_token_email ON one_time_token (email);
+    CREATE INDEX one_time_token_expiry ON one_time_token (expires_at);
+
+    CREATE TABLE outbox (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      purpose TEXT NOT NULL,
+      email TEXT NOT NULL,
+      account_id BLOB,
+      decoy INTEGER NOT NULL CHECK (decoy IN (0, 1)),
+      language TEXT NOT NULL,
+      created_at INTEGER NOT NULL,
+      counted INTEGER NOT NULL CHECK (counted IN (0, 1)),
+      attempts INTEGER NOT NULL DEFAULT 0,
+      due_at INTEGER,
+      leased INTEGER NOT NULL DEFAULT 0 CHECK (leased IN (0, 1))
+    ) STRICT;
+    CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
+    CREATE INDEX outbox_recipient ON outbox (email, created_at);
+    CREATE INDEX outbox_created ON outbox (created_at);
+
+    CREATE TABLE event (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      at INTEGER NOT NULL,
+      type TEXT NOT NULL,
+      account_id BLOB,
+      session_id BLOB,
+      address_prefix TEXT,
+      client TEXT,
+      detail TEXT,
+      count INTEGER NOT NULL DEFAULT 1,
+      minute INTEGER
+    ) STRICT;
+    CREATE INDEX event_account ON event (account_id, id);
+    CREATE INDEX event_at ON event (at);
+    CREATE INDEX event_minute ON event (minute, type) WHERE minute IS NOT NULL;
+
+    -- Append-only: an aggregated row counts upwards, and only upkeep deletes, what it has declared to be old.
+    CREATE TRIGGER event_no_update BEFORE UPDATE ON event
+    WHEN OLD.minute IS NULL OR NEW.count <> OLD.count + 1 OR NEW.id <> OLD.id OR NEW.at <> OLD.at
+      OR NEW.type <> OLD.type OR NEW.account_id IS NOT OLD.account_id OR NEW.session_id IS NOT OLD.session_id
+      OR NEW.address_prefix IS NOT OLD.address_prefix OR NEW.client IS NOT OLD.client
+      OR NEW.detail IS NOT OLD.detail OR NEW.minute IS NOT OLD.minute
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+    CREATE TRIGGER event_no_delete BEFORE DELETE ON event
+    WHEN OLD.at >= (SELECT value FROM meta WHERE key = 'event_purge_before')
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+  `,
+]
+
+const VERSION = sql`PRAGMA user_version`
+const BEGIN = sql`BEGIN IMMEDIATE`
+const COMMIT = sql`COMMIT`
+const ROLLBACK = sql`ROLLBACK`
+/** PRAGMA takes no parameters: one fixed text per version. */
+const STAMPS = [sql`PRAGMA user_version = 1`]
+
+const SCHEMA_VERSION: number = MIGRATIONS.length
+
+/**
+ * Brings the file to this version, under SQLite's write lock: of two processes that start together one migrates and the
+ * other finds it done.
+ * @throws MisuseError `store.newer_schema` when a newer Nightlatch has written the file
+ */
+export function migrate(db: Executor): void {
+  if (readVersion(db) === SCHEMA_VERSION) return
+  db.run(BEGIN)
+  try {
+    for (let version = readVersion(db); version < SCHEMA_VERSION; version++) {
+      const [migration, stamp] = [MIGRATIONS[version], STAMPS[version]]
+      if (migration === undefined || stamp === undefined)
+        throw new TypeError(`there is no migration ${version + 1}`)
+      db.script(migration)
+      db.run(stamp)
+    }
+    db.run(COMMIT)
+  } catch (error) {
+    if (db.inTransaction) db.run(ROLLBACK)
+    throw error
+  }
+}
+
+function readVersion(db: Executor): number {
+  const version = Number(db.first(VERSION)?.user_version ?? 0)
+  if (version <= SCHEMA_VERSION) return version
+  throw new MisuseError([
+    {
+      code: "store.newer_schema",
+      path: "database",
+      problem: `the file was written by a newer Nightlatch (schema ${version}, this one knows ${SCHEMA_VERSION})`,
+      fix: "Start the newer version, or restore the copy made before it.",
+    },
+  ])
+}

@@ -1,0 +1,625 @@
+import assert from "node:assert/strict"
+import { randomBytes } from "node:crypto"
+import { after, before, describe, it } from "node:test"
+import { toBase64url } from "../core/bytes.ts"
+import type { Clock } from "../core/clock.ts"
+import type { NewEvent } from "../core/event.ts"
+import type {
+  MailPurpose,
+  NewMail,
+  NewSession,
+  RefreshPresentation,
+  Store,
+  TokenPurpose,
+} from "../store/store.ts"
+
+const HOUR = 3_600_000
+const LIMITS = { perRecipientHour: 3, perRecipientDay: 10, totalHour: 1000 }
+
+const newId = (): string => toBase64url(randomBytes(16))
+const bytes = (): Buffer => randomBytes(32)
+
+function newSession(change: Partial<NewSession> = {}): NewSession {
+  const about = {
+    transport: "cookie",
+    persistent: true,
+    methods: ["pwd"],
+    client: "Firefox",
+    addressPrefix: "192.0.2.0/24",
+  } as const
+  return {
+    id: newId(),
+    hash: bytes(),
+    salt: bytes(),
+    idleMs: HOUR,
+    absoluteMs: 5 * HOUR,
+    ...about,
+    ...change,
+  }
+}
+
+function mailTo(email: string, change: Partial<NewMail> = {}): NewMail {
+  return { purpose: "register", email, accountId: null, decoy: false, language: "en", ...change }
+}
+
+/**
+ * What every engine has to keep, as tests: each verb, each verdict, what is atomic and what is remembered. The verdicts of
+ * the refresh are compared cell by cell with a reference elsewhere; here they are told by example.
+ * @param open a new, empty store on this clock
+ */
+export function storeContract(name: string, open: (clock: Clock) => Promise<Store>): void {
+  describe(`store contract: ${name}`, () => {
+    let now = 1_800_000_000_000
+    let store: Store
+
+    before(async () => {
+      store = await open(() => now)
+    })
+    after(() => store.close())
+
+    async function account(email: string = `${newId()}@example.com`, passwordHash: string | null = "hash") {
+      const result = await store.createAccount({
+        id: newId(),
+        email,
+        passwordHash,
+        roles: [],
+        verified: passwordHash !== null,
+        events: [],
+      })
+      assert.ok(result.kind === "created")
+      return result.account
+    }
+
+    async function signedIn(session = newSession(), owner?: Awaited<ReturnType<typeof account>>) {
+      const whose = owner ?? (await account())
+      const result = await store.startSession({
+        accountId: whose.id,
+        verifiedHash: "hash",
+        session,
+        events: [],
+      })
+      assert.ok(result.kind === "started")
+      return { account: whose, session, stored: result.session }
+    }
+
+    const eventsOf = async (accountId: string): Promise<string[]> =>
+      (await store.listEvents({ accountId, limit: 100 })).map((event) => event.type)
+
+    function presentation(
+      session: NewSession,
+      change: Partial<RefreshPresentation> = {},
+    ): RefreshPresentation {
+      const told = (type: NewEvent["type"]) => [{ type, sessionId: session.id }]
+      return {
+        sessionId: session.id,
+        generation: 1,
+        hash: session.hash,
+        nextHash: bytes(),
+        nextSalt: bytes(),
+        transport: "cookie",
+        graceMs: 10_000,
+        minRotateMs: 16_000,
+        idleMs: HOUR,
+        readyAt: 0,
+        events: {
+          reuse: told("session.reuse"),
+          "late-parent": told("session.parent_late"),
+          rollback: told("session.rollback"),
+        },
+        ...change,
+      }
+    }
+
+    async function issue(
+      email: string,
+      purpose: MailPurpose,
+      token: TokenPurpose,
+      accountId: string | null = null,
+    ): Promise<Buffer> {
+      const limitedEvent = { type: "mail.limited" } as const
+      await store.enqueueMail({ ...mailTo(email, { purpose, accountId }), limits: LIMITS, limitedEvent })
+      const mails = await store.claimMail({ limit: 100, leaseMs: 60_000 })
+      const mail = mails.find((each) => each.email === email && each.purpose === purpose)
+      assert.ok(mail)
+      const hash = bytes()
+      assert.ok((await store.issueToken({ mailId: mail.id, hash, purpose: token, lifetimeMs: HOUR })).issued)
+      await store.finishMail(mail.id)
+      return hash
+    }
+
+    describe("accounts", () => {
+      it("are found by id and by address, and an address is taken once", async () => {
+        const made = await account()
+        assert.deepEqual(await store.findAccount(made.id), made)
+        assert.deepEqual(await store.findAccountByEmail(made.email), made)
+        const again = {
+          id: newId(),
+          email: made.email,
+          passwordHash: "x",
+          roles: [],
+          verified: true,
+          events: [{ type: "account.created", accountId: made.id } as const],
+        }
+        assert.equal((await store.createAccount(again)).kind, "taken")
+        assert.deepEqual(await eventsOf(made.id), [])
+        for (const id of ["", "x", "!".repeat(22), newId()])
+          assert.equal(await store.findAccount(id), undefined)
+      })
+      it("are listed in pages", async () => {
+        const all = [await account(), await account(), await account()].map(({ id }) => id)
+        const seen: string[] = []
+        for (let after: string | undefined; ; ) {
+          const page = await store.listAccounts({ limit: 2, ...(after === undefined ? {} : { after }) })
+          seen.push(...page.map(({ id }) => id))
+          after = page.at(-1)?.id
+          if (page.length < 2) break
+        }
+        assert.equal(new Set(seen).size, seen.length)
+        for (const id of all) assert.ok(seen.includes(id))
+      })
+      it("raise their epoch with their roles, which the feed tells", async () => {
+        const made = await account()
+        const since = (await store.readRevocations(now)).now
+        const changed = await store.setRoles({
+          accountId: made.id,
+          roles: ["admin"],
+          events: [{ type: "account.roles_changed", accountId: made.id }],
+        })
+        assert.ok(changed.kind === "changed" && changed.account.epoch > made.epoch)
+        assert.deepEqual(changed.account.roles, ["admin"])
+        const fed = (await store.readRevocations(since)).epochs.find(({ accountId }) => accountId === made.id)
+        assert.equal(fed?.epoch, changed.account.epoch)
+        assert.equal(
+          (
+            await store.setRoles({
+              accountId: newId(),
+              roles: [],
+              events: [{ type: "account.roles_changed" }],
+            })
+          ).kind,
+          "unknown",
+        )
+      })
+      for (const verb of ["setDisabled", "deleteAccount"] as const) {
+        it(`end with everything they have: ${verb}`, async () => {
+          const { account: owner, session } = await signedIn()
+          const token = await issue(owner.email, "reset", "reset", owner.id)
+          const type = verb === "setDisabled" ? "account.disabled" : "account.deleted"
+          const events = [{ type, accountId: owner.id }] as const
+          const result =
+            verb === "setDisabled"
+              ? await store.setDisabled({ accountId: owner.id, disabled: true, events })
+              : await store.deleteAccount({ accountId: owner.id, events })
+          assert.ok(result.kind === "changed")
+          assert.deepEqual(result.revoked, [session.id])
+          assert.equal((await store.presentRefresh(presentation(session))).verdict, "ended")
+          assert.equal(await store.findToken({ hash: token, purpose: "reset" }), undefined)
+          assert.ok(
+            (await store.readRevocations(now)).sessions.some(({ sessionId }) => sessionId === session.id),
+          )
+          assert.deepEqual(await eventsOf(owner.id), [type])
+          assert.equal(
+            (
+              await store.startSession({
+                accountId: owner.id,
+                verifiedHash: "hash",
+                session: newSession(),
+                events: [],
+              })
+            ).kind,
+            "refused",
+          )
+          assert.equal((await store.findAccountByEmail(owner.email)) === undefined, verb === "deleteAccount")
+        })
+      }
+    })
+
+    describe("signing in", () => {
+      it("starts a session only for the hash that was verified", async () => {
+        const owner = await account()
+        const events = [{ type: "session.started", accountId: owner.id }] as const
+        const refused = await store.startSession({
+          accountId: owner.id,
+          verifiedHash: "older",
+          session: newSession(),
+          events,
+        })
+        assert.equal(refused.kind, "refused")
+        assert.deepEqual([await eventsOf(owner.id), await store.listSessions(owner.id)], [[], []])
+      })
+      it("sets failures to 0, keeps a stronger hash and ends the session it replaces", async () => {
+        const { account: owner, session: old } = await signedIn()
+        const failure = {
+          accountId: owner.id,
+          event: { type: "login.failed", accountId: owner.id },
+          closesAt: 2,
+          closedEvent: { type: "login.closed", accountId: owner.id },
+        } as const
+        await store.countFailure(failure)
+        const session = newSession()
+        const result = await store.startSession({
+          accountId: owner.id,
+          verifiedHash: "hash",
+          rehashed: "stronger",
+          session,
+          replaces: old.id,
+          events: [],
+        })
+        assert.ok(result.kind === "started")
+        assert.deepEqual([result.account.failures, result.account.passwordHash], [0, "stronger"])
+        assert.deepEqual(
+          (await store.listSessions(owner.id)).map(({ id }) => id),
+          [session.id],
+        )
+        assert.equal((await store.findSession(old.id))?.reason, "replaced")
+      })
+      it("counts failures in one row a minute, and tells once when they close the password", async () => {
+        const owner = await account()
+        const told = { accountId: owner.id, addressPrefix: "192.0.2.0/24" }
+        for (let time = 0; time < 5; time++) {
+          await store.countFailure({
+            accountId: owner.id,
+            event: { type: "login.failed", ...told },
+            closesAt: 3,
+            closedEvent: { type: "login.closed", ...told },
+          })
+        }
+        assert.equal((await store.findAccount(owner.id))?.failures, 5)
+        const events = await store.listEvents({ accountId: owner.id, limit: 10 })
+        assert.deepEqual(events.map(({ type, count }) => `${type} ${count}`).sort(), [
+          "login.closed 1",
+          "login.failed 5",
+        ])
+      })
+      it("bounds the rows of failures, whoever attacks from wherever", async () => {
+        now += 120_000
+        const one = (index: number) =>
+          store.countFailure({
+            accountId: undefined,
+            event: { type: "login.failed", addressPrefix: `${index}` },
+            closesAt: 100,
+            closedEvent: { type: "login.closed" },
+          })
+        await Promise.all(Array.from({ length: 1_300 }, (_, index) => one(index)))
+        const events = (await store.listEvents({ limit: 2_000 })).filter(
+          ({ at, type }) => at === now && type === "login.failed",
+        )
+        assert.ok(events.length <= 1_001, String(events.length))
+        assert.equal(
+          events.reduce((sum, { count }) => sum + count, 0),
+          1_300,
+        )
+      })
+    })
+
+    describe("refreshing", () => {
+      it("rotates once, however often it is asked at the same time", async () => {
+        const { session } = await signedIn()
+        const results = await Promise.all(
+          Array.from({ length: 64 }, () => store.presentRefresh(presentation(session))),
+        )
+        const verdicts = results.map(({ verdict }) => verdict)
+        assert.equal(verdicts.filter((verdict) => verdict === "rotated").length, 1)
+        assert.equal(verdicts.filter((verdict) => verdict === "retry").length, 63)
+        assert.equal((await store.findSession(session.id))?.generation, 2)
+      })
+      it("moves the idle end, never the absolute end or the time of the sign-in", async () => {
+        const { session, stored } = await signedIn()
+        now += 60_000
+        const result = await store.presentRefresh(presentation(session))
+        assert.ok(result.verdict === "rotated")
+        assert.equal(result.session.absoluteEnd, stored.absoluteEnd)
+        assert.equal(result.session.authenticatedAt, stored.authenticatedAt)
+        assert.equal(result.session.idleEnd, now + HOUR)
+      })
+      it("says late parent, reuse, rollback, ended and unknown, and revokes with the event in the same step", async () => {
+        const late = await signedIn()
+        const first = presentation(late.session)
+        await store.presentRefresh(first)
+        now += 10_001
+        assert.equal((await store.presentRefresh(presentation(late.session))).verdict, "late-parent")
+        assert.deepEqual(await eventsOf(late.account.id), ["session.parent_late"])
+        assert.equal((await store.presentRefresh(presentation(late.session))).verdict, "ended")
+        const stolen = await signedIn()
+        const second = presentation(stolen.session)
+        await store.presentRefresh(second)
+        now += 16_001
+        await store.presentRefresh(presentation(stolen.session, { generation: 2, hash: second.nextHash }))
+        assert.equal((await store.presentRefresh(presentation(stolen.session))).verdict, "reuse")
+        assert.deepEqual(await eventsOf(stolen.account.id), ["session.reuse"])
+        const restored = await signedIn()
+        assert.equal(
+          (await store.presentRefresh(presentation(restored.session, { generation: 7 }))).verdict,
+          "rollback",
+        )
+        const bearer = await signedIn()
+        assert.equal(
+          (await store.presentRefresh(presentation(bearer.session, { transport: "bearer" }))).verdict,
+          "unknown",
+        )
+        assert.equal((await store.presentRefresh(presentation(newSession()))).verdict, "unknown")
+        const idle = await signedIn()
+        now += HOUR
+        assert.equal((await store.presentRefresh(presentation(idle.session))).verdict, "ended")
+      })
+      it("fails, and does not decide, when its clock has gone back", async () => {
+        const { session } = await signedIn()
+        now -= 61_000
+        await assert.rejects(store.presentRefresh(presentation(session)), { name: "UnavailableError" })
+        now += 61_000
+        assert.equal((await store.presentRefresh(presentation(session))).verdict, "rotated")
+      })
+    })
+
+    describe("ending sessions", () => {
+      it("ends only the owner's, and tells only what it ended", async () => {
+        const { account: owner, session } = await signedIn()
+        const other = await account()
+        const input = {
+          sessionId: session.id,
+          reason: "user",
+          events: [{ type: "session.ended_by_user", sessionId: session.id }],
+        } as const
+        assert.deepEqual(await store.revokeSession({ ...input, accountId: other.id }), { revoked: false })
+        assert.deepEqual(await store.revokeSession({ ...input, accountId: owner.id }), { revoked: true })
+        assert.deepEqual(await store.revokeSession({ ...input, accountId: owner.id }), { revoked: false })
+        assert.deepEqual(await eventsOf(owner.id), ["session.ended_by_user"])
+      })
+      it("ends all but one, with the outstanding links", async () => {
+        const { account: owner, session: kept } = await signedIn()
+        const { session: ended } = await signedIn(newSession(), owner)
+        const token = await issue(owner.email, "reset", "reset", owner.id)
+        const result = await store.revokeSessions({
+          accountId: owner.id,
+          except: kept.id,
+          reason: "user",
+          events: [],
+        })
+        assert.deepEqual(result.revoked, [ended.id])
+        assert.deepEqual(
+          (await store.listSessions(owner.id)).map(({ id }) => id),
+          [kept.id],
+        )
+        assert.equal(await store.findToken({ hash: token, purpose: "reset" }), undefined)
+      })
+      it("is told by the feed, from the moment asked for and a little before", async () => {
+        const { session } = await signedIn()
+        const { now: since } = await store.readRevocations(now)
+        await store.revokeSession({ sessionId: session.id, reason: "logout", events: [] })
+        now += 1_000
+        const fed = await store.readRevocations(since)
+        assert.ok(fed.sessions.some(({ sessionId }) => sessionId === session.id))
+        assert.equal(fed.now, now)
+        now += HOUR
+        assert.ok(
+          !(await store.readRevocations(now)).sessions.some(({ sessionId }) => sessionId === session.id),
+        )
+      })
+    })
+
+    describe("one-time tokens", () => {
+      it("are found and redeemed for their own purpose alone, once, and until they end", async () => {
+        const owner = await account()
+        const cases: readonly [TokenPurpose, MailPurpose][] = [
+          ["register", "register"],
+          ["reset", "reset"],
+        ]
+        for (const [purpose, mail] of cases) {
+          const email = purpose === "reset" ? owner.email : `${newId()}@example.com`
+          const hash = await issue(email, mail, purpose, purpose === "reset" ? owner.id : null)
+          const wrong: TokenPurpose = purpose === "reset" ? "register" : "reset"
+          assert.equal(await store.findToken({ hash, purpose: wrong }), undefined)
+          assert.equal((await store.findToken({ hash, purpose }))?.email, email)
+          const asRegister = {
+            token: { hash, purpose: wrong },
+            newAccountId: newId(),
+            passwordHash: "p",
+            session: newSession(),
+            events: () => [],
+          }
+          const asReset = {
+            token: { hash, purpose: wrong },
+            passwordHash: "p",
+            events: () => [],
+            mail: () => mailTo(email),
+          }
+          const misused =
+            wrong === "register"
+              ? await store.completeRegistration(asRegister)
+              : await store.resetPassword(asReset)
+          assert.equal(misused.kind, "refused")
+          assert.ok(await store.findToken({ hash, purpose }), "a wrong purpose used the token up")
+          now += HOUR
+          assert.equal(await store.findToken({ hash, purpose }), undefined)
+        }
+      })
+      it("register: one of many at once makes the account", async () => {
+        const email = `${newId()}@example.com`
+        const hash = await issue(email, "register", "register")
+        const complete = () =>
+          store.completeRegistration({
+            token: { hash, purpose: "register" },
+            newAccountId: newId(),
+            passwordHash: "p",
+            session: newSession(),
+            events: (accountId) => [{ type: "account.created", accountId }],
+          })
+        const results = await Promise.all(Array.from({ length: 16 }, complete))
+        assert.equal(results.filter(({ kind }) => kind === "started").length, 1)
+        const made = await store.findAccountByEmail(email)
+        assert.ok(made?.verifiedAt)
+        assert.deepEqual(await eventsOf(made.id), ["account.created"])
+      })
+      it("register: completes an invitation, and never touches an account that has a password", async () => {
+        const invited = await account(`${newId()}@example.com`, null)
+        const hash = await issue(invited.email, "invite", "register", invited.id)
+        const complete = (token: Uint8Array) =>
+          store.completeRegistration({
+            token: { hash: token, purpose: "register" },
+            newAccountId: newId(),
+            passwordHash: "p",
+            session: newSession(),
+            events: () => [],
+          })
+        const result = await complete(hash)
+        assert.ok(result.kind === "started" && result.account.id === invited.id)
+        const settled = await account()
+        const late = await issue(settled.email, "register", "register")
+        assert.equal((await complete(late)).kind, "refused")
+        assert.equal((await store.findAccount(settled.id))?.passwordHash, "hash")
+      })
+      it("reset: sets the password, ends all sessions and tells the person", async () => {
+        const { account: owner, session } = await signedIn()
+        const hash = await issue(owner.email, "reset", "reset", owner.id)
+        const result = await store.resetPassword({
+          token: { hash, purpose: "reset" },
+          passwordHash: "new",
+          events: (accountId) => [{ type: "password.reset", accountId }],
+          mail: ({ email, id }) => mailTo(email, { purpose: "password-reset", accountId: id }),
+        })
+        assert.ok(result.kind === "reset")
+        assert.deepEqual(result.revoked, [session.id])
+        assert.equal((await store.findAccount(owner.id))?.passwordHash, "new")
+        assert.ok(
+          (await store.claimMail({ limit: 50, leaseMs: 1000 })).some(
+            ({ purpose, email }) => purpose === "password-reset" && email === owner.email,
+          ),
+        )
+      })
+      it("a newer one of the same purpose ends the older", async () => {
+        const owner = await account()
+        const older = await issue(owner.email, "reset", "reset", owner.id)
+        await issue(owner.email, "reset", "reset", owner.id)
+        assert.equal(await store.findToken({ hash: older, purpose: "reset" }), undefined)
+      })
+      it("change: compares and swaps the old hash, ends all sessions, starts one", async () => {
+        const { account: owner, session: old } = await signedIn()
+        const change = (verifiedHash: string, session: NewSession) =>
+          store.changePassword({
+            accountId: owner.id,
+            verifiedHash,
+            passwordHash: "new",
+            session,
+            events: [],
+            mail: mailTo(owner.email, { purpose: "password-changed" }),
+          })
+        assert.equal((await change("other", newSession())).kind, "refused")
+        const session = newSession()
+        const results = await Promise.all([change("hash", session), change("hash", newSession())])
+        assert.deepEqual(
+          results.map(({ kind }) => kind),
+          ["started", "refused"],
+        )
+        assert.ok(results[0]?.kind === "started" && results[0].revoked.includes(old.id))
+        assert.deepEqual(
+          (await store.listSessions(owner.id)).map(({ id }) => id),
+          [session.id],
+        )
+      })
+    })
+
+    describe("mail", () => {
+      it("is limited per recipient, decoys included, and an event tells it", async () => {
+        const email = `${newId()}@example.com`
+        const limitedEvent = { type: "mail.limited", addressPrefix: email } as const
+        const enqueue = (decoy: boolean) =>
+          store.enqueueMail({ ...mailTo(email, { decoy }), limits: LIMITS, limitedEvent })
+        for (const decoy of [false, true, false, false]) await enqueue(decoy)
+        const claimed = (await store.claimMail({ limit: 100, leaseMs: HOUR })).filter(
+          (mail) => mail.email === email,
+        )
+        assert.equal(claimed.length, 2)
+        assert.equal(
+          (await store.listEvents({ limit: 500 })).filter(({ addressPrefix }) => addressPrefix === email)
+            .length,
+          1,
+        )
+        now += HOUR + 1
+        await enqueue(false)
+        assert.equal(
+          (await store.claimMail({ limit: 100, leaseMs: HOUR })).filter(
+            (mail) => mail.email === email && mail.attempts === 1,
+          ).length,
+          1,
+        )
+      })
+      it("is claimed by one sender at a time and comes again when that one died", async () => {
+        const email = `${newId()}@example.com`
+        await store.enqueueMail({ ...mailTo(email), limits: LIMITS, limitedEvent: { type: "mail.limited" } })
+        const claim = async () =>
+          (await store.claimMail({ limit: 100, leaseMs: 60_000 })).find((mail) => mail.email === email)
+        const [first, second] = await Promise.all([claim(), claim()])
+        assert.ok((first === undefined) !== (second === undefined))
+        assert.equal(await claim(), undefined)
+        now += 60_001
+        const again = await claim()
+        assert.equal(again?.attempts, 2)
+        await store.finishMail(again?.id ?? 0)
+        now += 60_001
+        assert.equal(await claim(), undefined)
+        assert.deepEqual(
+          await store.issueToken({
+            mailId: again?.id ?? 0,
+            hash: bytes(),
+            purpose: "register",
+            lifetimeMs: HOUR,
+          }),
+          { issued: false },
+        )
+      })
+      it("is tried again after its wait, or given up with an event", async () => {
+        const owner = await account()
+        await store.enqueueMail({
+          ...mailTo(owner.email, { accountId: owner.id }),
+          limits: LIMITS,
+          limitedEvent: { type: "mail.limited" },
+        })
+        const claim = async () =>
+          (await store.claimMail({ limit: 100, leaseMs: HOUR })).find((mail) => mail.email === owner.email)
+        const mail = await claim()
+        assert.ok(mail)
+        await store.retryMail({ mailId: mail.id, delayMs: 5_000 })
+        assert.equal(await claim(), undefined)
+        now += 5_000
+        assert.equal((await claim())?.attempts, 2)
+        await store.retryMail({ mailId: mail.id, giveUp: { type: "mail.failed", accountId: owner.id } })
+        now += 2 * HOUR
+        assert.equal(await claim(), undefined)
+        assert.deepEqual(await eventsOf(owner.id), ["mail.failed"])
+      })
+    })
+
+    describe("upkeep", () => {
+      it("deletes what has outlived its retention and nothing younger", async () => {
+        const { account: owner, session } = await signedIn()
+        await store.revokeSession({
+          sessionId: session.id,
+          reason: "logout",
+          events: [{ type: "session.signed_out" }],
+        })
+        const { session: live } = await signedIn(
+          newSession({ idleMs: 400 * 24 * HOUR, absoluteMs: 400 * 24 * HOUR }),
+          owner,
+        )
+        const purge = async () => {
+          while (await store.purge({ eventRetentionMs: 24 * HOUR, revocationRetentionMs: HOUR }));
+        }
+        await purge()
+        assert.ok(await store.findSession(session.id))
+        assert.deepEqual(await eventsOf(owner.id), ["session.signed_out"])
+        now += 25 * HOUR
+        await purge()
+        assert.equal(await store.findSession(session.id), undefined)
+        assert.ok(await store.findSession(live.id))
+        assert.deepEqual(await eventsOf(owner.id), [])
+      })
+      it("answers a ping, and after the end every verb fails", async () => {
+        await store.ping()
+        const closed = await open(() => now)
+        await closed.close()
+        await assert.rejects(closed.ping(), { name: "UnavailableError" })
+        await assert.rejects(closed.findAccount(newId()), { name: "UnavailableError" })
+      })
+    })
+  })
+}
