@@ -1,0 +1,99 @@
+import type { Issued } from "../checklist/session/index.ts"
+import type { FlowCall } from "../core/flow.ts"
+import { newInstance, renderRefusal } from "../core/problem.ts"
+import { type HeaderList, jsonReply, type Reply } from "../core/request.ts"
+import type { Transport } from "../core/session.ts"
+import { type Refusal, type RefusalKind, refuse } from "../core/verdict.ts"
+import type { AccountNotice, FlowHooks, FlowParts } from "./parts.ts"
+
+const BEARER_REFUSED: RefusalKind = {
+  status: 403,
+  code: "bearer.browser",
+  title: "Browsers get cookies; tokens in the body are for other clients.",
+}
+const BEARER_OFF: RefusalKind = {
+  status: 403,
+  code: "bearer.off",
+  title: "Tokens in the body are not offered here.",
+}
+const DESTINATION: RefusalKind = {
+  status: 403,
+  code: "header.destination",
+  title: "This is for scripts; it is not a page, an image or a script.",
+}
+
+/** A refusal as an answer; the reason goes to the log under the same instance. */
+export function answerRefusal(parts: Pick<FlowParts, "logger">, call: FlowCall, refusal: Refusal): Reply {
+  const instance = newInstance()
+  const { status, code } = refusal.refusal
+  parts.logger.info({ instance, status, code, reason: refusal.reason, path: call.view.path }, "refused")
+  return renderRefusal(refusal, instance)
+}
+
+/** An injected script must not get tokens in a body: what looks like a browser gets cookies or nothing. */
+export function checkTransport(parts: FlowParts, call: FlowCall, transport: Transport): Refusal | undefined {
+  if (transport === "cookie") return undefined
+  if (!parts.policy.bearer) return refuse(BEARER_OFF, "bearer transport is not switched on")
+  const { view } = call
+  const marks = ["origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user"]
+  const { access, refresh, device } = view.credentials
+  const browser =
+    marks.some((name) => view.header(name) !== undefined) || (access ?? refresh ?? device) !== undefined
+  return browser ? refuse(BEARER_REFUSED, "a bearer sign-in that looks like a browser's") : undefined
+}
+
+/** Tokens on their way to the client: cookies for a cookie session, the body for a bearer one, never both. */
+export function answerIssued(
+  parts: FlowParts,
+  issued: Issued,
+  status: number,
+  extra: HeaderList = [],
+): Reply {
+  const { session, access, refresh } = issued
+  const expiresAt = new Date(access.expiresAt).toISOString()
+  if (session.transport === "bearer") {
+    const tokens = { accessToken: access.token, ...(refresh === undefined ? {} : { refreshToken: refresh }) }
+    return jsonReply(status, { userId: session.accountId, expiresAt, tokenType: "Bearer", ...tokens }, extra)
+  }
+  const { cookies, clock } = parts
+  const accessSeconds = Math.max(0, Math.floor((access.expiresAt - clock()) / 1000))
+  const headers = [...extra, cookies.setAccess(access.token, session.persistent ? accessSeconds : undefined)]
+  if (refresh !== undefined) {
+    headers.push(cookies.setRefresh(refresh, session.persistent ? issued.refreshMaxAgeSeconds : undefined))
+  }
+  return jsonReply(status, { userId: session.accountId, expiresAt }, headers)
+}
+
+/** The session that this browser has now, by either cookie; a sign-in ends it. */
+export function presentSessionId(parts: FlowParts, call: FlowCall): string | undefined {
+  const { refresh } = call.view.credentials
+  const named = refresh === undefined ? undefined : parts.sessions.readRefreshToken(refresh, "cookie")
+  return named?.sessionId ?? call.session?.sessionId
+}
+
+/**
+ * Data about a person is for fetch alone: a page of another site that loads it as a script or image gets nothing, and
+ * neither does an address bar (ASVS 3.2.1).
+ */
+export function refuseDestination(call: FlowCall): Refusal | undefined {
+  const destination = call.view.header("sec-fetch-dest")
+  return destination === undefined || destination === "empty"
+    ? undefined
+    : refuse(DESTINATION, "Sec-Fetch-Dest is not empty")
+}
+
+/** Runs an application's hook after the commit; nothing of it reaches the answer. */
+export async function callHook(
+  parts: Pick<FlowParts, "hooks" | "logger">,
+  name: keyof FlowHooks,
+  account: AccountNotice,
+): Promise<void> {
+  try {
+    await parts.hooks[name]?.(account)
+  } catch (error) {
+    parts.logger.error(
+      { hook: name, error: error instanceof Error ? error.name : typeof error },
+      "a hook failed",
+    )
+  }
+}

@@ -1,0 +1,55 @@
+import type { FlowMatch, FlowRoute } from "../core/flow.ts"
+import { loginRoute } from "./login.ts"
+import { logoutRoute } from "./logout.ts"
+import { accountRoutes } from "./me.ts"
+import { pageRoutes } from "./page.ts"
+import type { FlowParts } from "./parts.ts"
+import { passwordRoutes } from "./password.ts"
+import { refreshRoute } from "./refresh.ts"
+import { registerRoutes } from "./register.ts"
+import { createMatch } from "./router.ts"
+import { sessionRoutes } from "./sessions.ts"
+
+export type { FlowHooks } from "./parts.ts"
+
+export interface Flows {
+  /** The one table: router, guard, limits and tests are made from it. */
+  readonly routes: readonly FlowRoute[]
+  match(method: string, path: string): FlowMatch | undefined
+}
+
+export function createFlows(parts: FlowParts): Flows {
+  const routes: readonly FlowRoute[] = [
+    ...registerRoutes(parts),
+    loginRoute(parts),
+    refreshRoute(parts),
+    ...accountRoutes(parts),
+    logoutRoute(parts),
+    ...sessionRoutes(parts),
+    ...passwordRoutes(parts),
+    ...pageRoutes(parts),
+    jwksRoute(parts),
+    ...parts.extraRoutes,
+  ]
+  return { routes, match: createMatch(routes, parts.basePath) }
+}
+
+/** Public keys, for services that verify access tokens themselves. The age is what a rotation of secrets has to wait. */
+function jwksRoute(parts: FlowParts): FlowRoute {
+  const body = parts.tokens.jwks()
+  return {
+    name: "jwks",
+    method: "GET",
+    path: "/.well-known/jwks.json",
+    access: "public",
+    summary: "Public keys of access tokens.",
+    run: () => ({
+      status: 200,
+      headers: [
+        ["content-type", "application/jwk-set+json"],
+        ["cache-control", "public, max-age=600"],
+      ],
+      body,
+    }),
+  }
+}

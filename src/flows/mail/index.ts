@@ -1,0 +1,6 @@
+export { normaliseMailAddress } from "./address.ts"
+export { developmentGate } from "./development-gate.ts"
+export { createInbox, type Inbox, type InboxMail } from "./inbox.ts"
+export { inboxRoutes } from "./inbox-routes.ts"
+export { createMailer, outboxTransport } from "./mailer.ts"
+export { type MailOptions, type MailPolicy, readMail } from "./policy.ts"

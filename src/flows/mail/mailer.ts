@@ -1,0 +1,150 @@
+/**
+ * Attack: a token that waits in the database, a mail server that decides what an answer says or how long it takes, a link
+ * that leads where a request's headers pointed. Promise: the outbox holds no token; the sender makes it when it sends, stores
+ * its hash and forgets it; sending happens after the answer and never changes one; links are built from the configured origin.
+ * Source: ASVS 6.5.1, 6.6.2; CVE-2026-62376; GHSA-3529-5m8x-rpv3.
+ */
+import { randomBytes } from "node:crypto"
+import { sha256, toBase64url } from "../../core/bytes.ts"
+import type { Logger } from "../../core/logger.ts"
+import type { ClaimedMail, MailPurpose, Store, TokenPurpose } from "../../store/store.ts"
+import type { MailPolicy, SendMail } from "./policy.ts"
+import { smtpTransport } from "./smtp.ts"
+import { renderMail } from "./template.ts"
+
+const MINUTE_MS = 60_000
+const CLAIMED_AT_ONCE = 10
+/** Longer than a send may take, so that no other sender takes the mail meanwhile. */
+const LEASE_MS = 60_000
+const LOOK_EVERY_MS = 5_000
+/** Waits after each failed attempt; after the last the mail is given up. */
+const RETRY_MS = [10_000, MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS]
+
+interface Link {
+  readonly purpose: TokenPurpose
+  readonly page: string
+  readonly lifetimeMs: number
+}
+
+/** Register: an hour. Reset: 10 minutes (ASVS 6.5.5). An invitation waits for a week. */
+const LINKS: Partial<Record<MailPurpose, Link>> = {
+  register: { purpose: "register", page: "register", lifetimeMs: 60 * MINUTE_MS },
+  invite: { purpose: "register", page: "register", lifetimeMs: 7 * 24 * 60 * MINUTE_MS },
+  reset: { purpose: "reset", page: "reset", lifetimeMs: 10 * MINUTE_MS },
+}
+
+export interface Mailer {
+  /** Something was put into the outbox: look soon, but after the answer. */
+  wake(): void
+  start(): void
+  /** Finishes the mails under way. */
+  stop(): Promise<void>
+  /** Sends what is due now; for tests and for `stop`. */
+  run(): Promise<void>
+}
+
+/** The way out that the options name; the inbox is one of its own. */
+export function outboxTransport(policy: MailPolicy): SendMail {
+  if (policy.sendMail !== undefined) return policy.sendMail
+  return smtpTransport(policy.smtpUrl ?? "", policy.from ?? "")
+}
+
+export function createMailer(input: {
+  readonly store: Pick<Store, "claimMail" | "issueToken" | "finishMail" | "retryMail">
+  readonly send: SendMail
+  readonly origin: URL
+  readonly basePath: string
+  readonly logger: Logger
+}): Mailer {
+  const { store, send, origin, logger } = input
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> | undefined
+  let again = false
+  let stopped = false
+
+  async function deliver(mail: ClaimedMail): Promise<void> {
+    const link = LINKS[mail.purpose]
+    const token = link === undefined ? undefined : randomBytes(32)
+    if (link !== undefined && token !== undefined) {
+      const { purpose, lifetimeMs } = link
+      const text = toBase64url(token)
+      const { issued } = await store.issueToken({ mailId: mail.id, hash: sha256(text), purpose, lifetimeMs })
+      if (!issued) return
+    }
+    // In the fragment: it never reaches a server's log, a proxy or a Referer.
+    const address =
+      link === undefined || token === undefined
+        ? undefined
+        : `${origin.origin}${input.basePath}/${link.page}#token=${toBase64url(token)}`
+    const lifetimeMs = link?.lifetimeMs ?? 0
+    await send(
+      renderMail({ purpose: mail.purpose, to: mail.email, site: origin.host, link: address, lifetimeMs }),
+    )
+  }
+
+  async function attempt(mail: ClaimedMail): Promise<void> {
+    try {
+      await deliver(mail)
+    } catch (error) {
+      const delayMs = RETRY_MS[mail.attempts - 1]
+      logger.warn(
+        { mailId: mail.id, purpose: mail.purpose, attempt: mail.attempts, reason: reasonOf(error) },
+        "mail failed",
+      )
+      const detail = { purpose: mail.purpose, attempts: mail.attempts }
+      const giveUp = {
+        type: "mail.failed",
+        ...(mail.accountId === null ? {} : { accountId: mail.accountId }),
+        detail,
+      } as const
+      await store.retryMail(
+        delayMs === undefined ? { mailId: mail.id, giveUp } : { mailId: mail.id, delayMs },
+      )
+      return
+    }
+    await store.finishMail(mail.id)
+  }
+
+  async function round(): Promise<void> {
+    do {
+      again = false
+      const mails = await store.claimMail({ limit: CLAIMED_AT_ONCE, leaseMs: LEASE_MS })
+      await Promise.all(mails.map(attempt))
+      if (mails.length === CLAIMED_AT_ONCE) again = true
+    } while (again && !stopped)
+  }
+
+  function run(): Promise<void> {
+    if (running !== undefined) {
+      again = true
+      return running
+    }
+    running = round()
+      .catch((error: unknown) => logger.warn({ reason: reasonOf(error) }, "the outbox could not be read"))
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+
+  return {
+    run,
+    wake() {
+      if (!stopped) setImmediate(() => void run())
+    },
+    start() {
+      timer = setInterval(() => void run(), LOOK_EVERY_MS)
+      timer.unref()
+    },
+    async stop() {
+      stopped = true
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+/** The message alone: thrown things may carry the mail. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 200).replace(/[\r\n]/g, " ") : "unknown"
+}

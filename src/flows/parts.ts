@@ -1,0 +1,49 @@
+import type { CookiePolicy } from "../checklist/cookie/index.ts"
+import type { Passwords } from "../checklist/password/index.ts"
+import type { SignInLimits } from "../checklist/rate-limit/index.ts"
+import type { KnownDevices, Sessions } from "../checklist/session/index.ts"
+import type { Tokens } from "../checklist/token/index.ts"
+import type { Clock } from "../core/clock.ts"
+import type { FlowRoute } from "../core/flow.ts"
+import type { Logger } from "../core/logger.ts"
+import type { HeaderList } from "../core/request.ts"
+import type { MailLimits, Store } from "../store/store.ts"
+
+/** An account, for the hooks of an application. */
+export interface AccountNotice {
+  readonly userId: string
+  readonly email: string
+}
+
+/** Called after the commit. What they throw is logged and changes no answer. */
+export interface FlowHooks {
+  readonly accountCreated?: (account: AccountNotice) => void | Promise<void>
+  /** The password was changed or reset. */
+  readonly accountChanged?: (account: AccountNotice) => void | Promise<void>
+  readonly accountDeleted?: (account: AccountNotice) => void | Promise<void>
+}
+
+/** What flows are made of. */
+export interface FlowParts {
+  readonly origin: URL
+  readonly basePath: string
+  readonly store: Store
+  readonly cookies: CookiePolicy
+  readonly sessions: Sessions
+  readonly tokens: Tokens
+  readonly devices: KnownDevices
+  readonly passwords: Passwords
+  readonly signInLimits: SignInLimits
+  readonly mail: { readonly limits: MailLimits; readonly language: string; wake(): void }
+  readonly policy: {
+    readonly registration: "open" | "invited" | "closed"
+    readonly bearer: boolean
+    readonly bodyBytes: number
+  }
+  readonly pageHeaders: HeaderList
+  readonly hooks: FlowHooks
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Routes of others, for example the development inbox. */
+  readonly extraRoutes: readonly FlowRoute[]
+}
