@@ -1,0 +1,50 @@
+import { state as cookie } from "../checklist/cookie/index.ts"
+import { state as cors } from "../checklist/cors/index.ts"
+import { state as csrf } from "../checklist/csrf/index.ts"
+import { state as database } from "../checklist/database/index.ts"
+import { state as event } from "../checklist/event/index.ts"
+import { state as header } from "../checklist/header/index.ts"
+import { state as https } from "../checklist/https/index.ts"
+import { state as overload } from "../checklist/overload/index.ts"
+import { state as password } from "../checklist/password/index.ts"
+import { state as proxy } from "../checklist/proxy/index.ts"
+import { state as rateLimit } from "../checklist/rate-limit/index.ts"
+import { state as secret } from "../checklist/secret/index.ts"
+import { state as session } from "../checklist/session/index.ts"
+import { state as sql } from "../checklist/sql/index.ts"
+import { state as token } from "../checklist/token/index.ts"
+import type { Facts, LineState } from "../core/facts.ts"
+import { LINES, type Line, type LineId } from "../core/lines.ts"
+
+/** A line of the checklist and whether it holds here and now. */
+export interface ChecklistRow {
+  readonly line: Line
+  readonly state: LineState
+}
+
+const notBuilt = (what: string) => (): LineState => ({ state: "not-built", why: `${what} is not built yet.` })
+
+const STATES: Readonly<Record<LineId, (facts: Facts) => LineState>> = {
+  https,
+  header,
+  cors,
+  csrf,
+  cookie,
+  token,
+  session,
+  password,
+  "email-link": notBuilt("Sign-in by mail link"),
+  oauth: notBuilt("Sign-in by OAuth2 and OpenID Connect"),
+  "rate-limit": rateLimit,
+  proxy,
+  overload,
+  "bot-check": notBuilt("A proof of work or challenge"),
+  sql,
+  database,
+  secret,
+  event,
+}
+
+export function readChecklist(facts: Facts): readonly ChecklistRow[] {
+  return LINES.map((line) => ({ line, state: STATES[line.id](facts) }))
+}

@@ -1,0 +1,64 @@
+import { BLOCKLIST_SIZE } from "../checklist/password/index.ts"
+import type { Limiter } from "../checklist/rate-limit/index.ts"
+import type { Facts } from "../core/facts.ts"
+import type { StoreFacts } from "../store/store.ts"
+import type { Policies } from "./policy.ts"
+
+/** What holds in the live instance, for the rooms' `state`. */
+export function readFacts(input: {
+  readonly policies: Policies
+  readonly store: StoreFacts
+  readonly limiter: Limiter
+  readonly feedAgeMs: number | undefined
+  readonly concurrency: number
+}): Facts {
+  const { policies, store, limiter } = input
+  const { token, session, password, overload, cookie } = policies
+  const unsafe = Object.entries(policies.given.unsafe ?? {}).filter(([, reason]) => reason !== undefined)
+  return {
+    origin: policies.origin.origin,
+    loopback: policies.loopback,
+    unsafe: Object.fromEntries(unsafe) as Record<string, string>,
+    cors: { origins: policies.cors.origins },
+    csrf: { mode: "same-site" },
+    cookie: { topology: cookie.topology, names: Object.values(cookie.names) },
+    header: { names: policies.header.headers.map(([name]) => name), hstsSeconds: policies.https.hstsSeconds },
+    https: { enforced: policies.https.enforced },
+    token: {
+      algorithm: token.algorithm,
+      lifetimeSeconds: token.accessLifetimeSeconds,
+      keys: policies.ring.count,
+    },
+    session: {
+      toleratedDelaySeconds: session.toleratedDelaySeconds,
+      idleSeconds: session.idleSeconds,
+      absoluteSeconds: session.absoluteSeconds,
+      feedAgeMs: input.feedAgeMs,
+    },
+    password: {
+      enabled: true,
+      memoryKib: password.memoryKib,
+      passes: password.passes,
+      minimumLength: password.minimumLength,
+      blocklistSize: BLOCKLIST_SIZE,
+      concurrency: input.concurrency,
+    },
+    rateLimit: { policies: limiter.policies, keys: limiter.size, capacity: limiter.capacity },
+    proxy: { trusted: policies.proxy.trusted },
+    overload: {
+      bodyBytes: overload.bodyBytes,
+      loopDelayMs: overload.loopDelayMs,
+      requestSeconds: overload.serverLimits.requestTimeoutMs / 1000,
+    },
+    sql: { statements: store.statements },
+    database: {
+      engine: store.engine,
+      location: store.location,
+      fileMode: store.fileMode,
+      folderMode: store.folderMode,
+      durable: store.durable,
+    },
+    secret: { count: policies.ring.count, source: "configuration" },
+    event: { retentionDays: policies.event.retentionDays },
+  }
+}

@@ -1,0 +1,215 @@
+import { randomBytes } from "node:crypto"
+import { checkCors, VARY_BY_ORIGIN } from "../checklist/cors/index.ts"
+import { checkCsrf } from "../checklist/csrf/index.ts"
+import { pageHeaders } from "../checklist/header/index.ts"
+import { checkHttps } from "../checklist/https/index.ts"
+import { createOverload, type ServerLimits } from "../checklist/overload/index.ts"
+import { createPasswords } from "../checklist/password/index.ts"
+import { clientOf } from "../checklist/proxy/index.ts"
+import { createLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
+import { createKnownDevices, createRevocations, createSessions } from "../checklist/session/index.ts"
+import { createTokens } from "../checklist/token/index.ts"
+import { toBase64url } from "../core/bytes.ts"
+import { systemClock } from "../core/clock.ts"
+import type { Facts } from "../core/facts.ts"
+import { silentLogger } from "../core/logger.ts"
+import { createFlows } from "../flows/index.ts"
+import {
+  createInbox,
+  createMailer,
+  developmentGate,
+  type Inbox,
+  inboxRoutes,
+  outboxTransport,
+} from "../flows/mail/index.ts"
+import { createGuard, type Guard } from "../guard/index.ts"
+import { withDeadline } from "../store/deadline.ts"
+import { openSqlite } from "../store/sqlite/index.ts"
+import type { Store } from "../store/store.ts"
+import { type ChecklistRow, readChecklist } from "./checklist.ts"
+import { readFacts } from "./facts.ts"
+import { createLimits } from "./limits.ts"
+import type { NightlatchOptions } from "./options.ts"
+import { type Policies, readPolicies } from "./policy.ts"
+import { createSessionCheck } from "./session-check.ts"
+import { createTesting, type Testing } from "./testing.ts"
+import { startUpkeep } from "./upkeep.ts"
+
+/** Requests are answered within 2 s, whatever the store does; SQLite itself gives up on a locked file after 1.5 s. */
+const STORE_DEADLINE_MS = 1_750
+
+/** A running Nightlatch: what adapters guard with, and what an operator looks at. */
+export interface Latch extends Guard {
+  readonly origin: string
+  /** Each line of the checklist, and whether it holds here and now. */
+  checklist(): readonly ChecklistRow[]
+  facts(): Facts
+  /** Whether the store answers and the revocation feed is fresh. */
+  ready(): Promise<boolean>
+  /** Time and size limits to set on the `http.Server`. */
+  readonly serverLimits: ServerLimits
+  /** The development inbox: only on a loopback origin without SMTP. */
+  readonly inbox: Inbox | undefined
+  /** Opens the inbox's page; a new one each start. */
+  readonly developmentKey: string | undefined
+  readonly testing: Testing
+  /** Ends timers, finishes the mail under way and closes the store. May be called twice. */
+  close(): Promise<void>
+}
+
+/**
+ * Checks the options, opens the store, loads what was revoked: when it resolves, requests can come.
+ * @throws MisuseError with every fault of the options at once
+ * @throws UnavailableError when the store does not answer
+ */
+export async function nightlatch(options: NightlatchOptions): Promise<Latch> {
+  const policies = readPolicies(options)
+  const { given } = policies
+  const logger = given.logger ?? silentLogger
+  for (const [name, reason] of Object.entries(given.unsafe ?? {}))
+    logger.warn({ unsafe: name, reason }, "weakened")
+  const clock = given.clock ?? systemClock
+  const store = await openSqlite({ path: given.database ?? "", clock, logger, exclusive: true })
+  return compose(policies, store)
+}
+
+/** Puts rooms, flows and guard together over an open store, which it closes if that fails. */
+export async function compose(policies: Policies, engine: Store): Promise<Latch> {
+  const store = withDeadline(engine, STORE_DEADLINE_MS)
+  const { given, origin, basePath, ring } = policies
+  const logger = given.logger ?? silentLogger
+  const clock = given.clock ?? systemClock
+  try {
+    const accessLifetimeSeconds = policies.token.accessLifetimeSeconds
+    const revocations = createRevocations({
+      store,
+      clock,
+      logger,
+      accessLifetimeSeconds,
+      acceptStale: given.unsafe?.acceptRevokedUntilExpiry !== undefined,
+    })
+    const tokens = createTokens({ policy: policies.token, keys: ring.keys("access-signing"), origin, clock })
+    const sessions = createSessions({ policy: policies.session, ring, store, tokens, revocations, logger })
+    const devices = createKnownDevices({ keys: ring.keys("known-device"), clock })
+    const passwords = createPasswords({ policy: policies.password, contextWords: [origin.hostname] })
+    const limiter = createLimiter({
+      keys: ring.keys("limit-key"),
+      clock,
+      capacity: policies.rateLimit.capacity,
+    })
+    const signInLimits = createSignInLimits({ limiter, policy: policies.rateLimit })
+    const overload = createOverload(policies.overload)
+
+    const development = policies.loopback && policies.mail.transport === "inbox"
+    const inbox = development ? createInbox(clock) : undefined
+    const developmentKey = development ? toBase64url(randomBytes(32)) : undefined
+    const mailer = createMailer({
+      store,
+      send: inbox?.deliver ?? outboxTransport(policies.mail),
+      origin,
+      basePath,
+      logger,
+    })
+    const pages = pageHeaders()
+    const flows = createFlows({
+      origin,
+      basePath,
+      store,
+      cookies: policies.cookie,
+      sessions,
+      tokens,
+      devices,
+      passwords,
+      signInLimits,
+      mail: { limits: policies.mail.limits, language: policies.mail.language, wake: () => mailer.wake() },
+      policy: {
+        registration: given.registration ?? "open",
+        bearer: given.bearer ?? false,
+        bodyBytes: policies.overload.bodyBytes,
+      },
+      pageHeaders: pages,
+      hooks: given.hooks ?? {},
+      logger,
+      clock,
+      extraRoutes:
+        inbox === undefined || developmentKey === undefined
+          ? []
+          : inboxRoutes({
+              inbox,
+              gate: developmentGate({ origin, basePath, key: developmentKey }),
+              basePath,
+              pageHeaders: pages,
+            }),
+    })
+    const limits = createLimits({ limiter, policy: policies.rateLimit, routes: flows.routes })
+    const session = createSessionCheck({ tokens, revocations, clock })
+    const guard = createGuard({
+      hosts: policies.hosts,
+      publicRoutes: policies.publicRoutes,
+      flows,
+      headers: [...policies.header.headers, ...VARY_BY_ORIGIN],
+      bearer: given.bearer ?? false,
+      bodyBytes: policies.overload.bodyBytes,
+      logger,
+      client: (head) => clientOf(policies.proxy, head),
+      credentials: (head) =>
+        policies.cookie.read(head.headerValues("cookie"), head.headerValues("authorization")),
+      stripRefresh: (cookieHeader) => policies.cookie.stripRefresh(cookieHeader),
+      https: (view) => checkHttps(policies.https, view),
+      overload: () => overload.check(),
+      cors: (view) => checkCors(policies.cors, view),
+      csrf: (view) => checkCsrf(policies.csrf, view),
+      session,
+      ...limits,
+    })
+
+    await revocations.start()
+    overload.start()
+    mailer.start()
+    const upkeep = startUpkeep({
+      store,
+      logger,
+      retentionDays: policies.event.retentionDays,
+      accessLifetimeSeconds,
+    })
+    const facts = (): Facts =>
+      readFacts({
+        policies,
+        store: store.describe(),
+        limiter,
+        feedAgeMs: revocations.ageMs(clock()),
+        concurrency: policies.password.concurrency,
+      })
+    let closing: Promise<void> | undefined
+    return {
+      ...guard,
+      origin: origin.origin,
+      serverLimits: overload.serverLimits,
+      inbox,
+      developmentKey,
+      facts,
+      checklist: () => readChecklist(facts()),
+      async ready() {
+        if (closing !== undefined || !revocations.fresh(clock())) return false
+        return store.ping().then(
+          () => true,
+          () => false,
+        )
+      },
+      testing: createTesting({ store, sessions, cookies: policies.cookie }),
+      close() {
+        closing ??= (async () => {
+          upkeep.stop()
+          revocations.stop()
+          overload.stop()
+          await mailer.stop()
+          await store.close()
+        })()
+        return closing
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

@@ -1,0 +1,65 @@
+import { type Limiter, parseRate, type Rate, type RateLimitPolicy } from "../checklist/rate-limit/index.ts"
+import type { FlowRoute } from "../core/flow.ts"
+import { Faults, MisuseError } from "../core/misuse.ts"
+import { PASS } from "../core/verdict.ts"
+import type { GuardParts } from "../guard/index.ts"
+
+/** Flows that send a mail, or hash a password for whoever has a link or a session: `rateLimit.mail.perAddress`. */
+const MAIL_FLOWS: ReadonlySet<string> = new Set([
+  "register",
+  "register-complete",
+  "password-forgot",
+  "password-reset",
+  "password-change",
+])
+
+/** The limiter bound to the rows of the guard's table. */
+export function createLimits(input: {
+  readonly limiter: Limiter
+  readonly policy: RateLimitPolicy
+  readonly routes: readonly FlowRoute[]
+}): Pick<GuardParts, "limitAddress" | "limitFlow" | "limitUser" | "limitNamed"> {
+  const { limiter, policy } = input
+  const rates = new Map<string, Rate>()
+  const faults = new Faults()
+  for (const route of input.routes) {
+    if (route.perAddress === undefined) continue
+    rates.set(route.name, rateOf(route, policy) ?? parseRate(route.perAddress, route.name, faults))
+  }
+  faults.throwIfAny()
+  const owners = new Map<string, object>()
+  return {
+    limitAddress: (address) => limiter.takeAddress("address", policy.perAddress, address),
+    limitFlow(route, address) {
+      const rate = rates.get(route.name)
+      return rate === undefined ? PASS : limiter.takeAddress(route.name, rate, address)
+    },
+    // Its headers would stand beside those of the address: only a refusal of it is told.
+    limitUser(userId) {
+      const verdict = limiter.take("user", policy.perUser, userId)
+      return verdict.kind === "pass" ? PASS : verdict
+    },
+    limitNamed(name, rate, key, address, owner) {
+      const known = owners.get(name)
+      if (known === undefined) owners.set(name, owner)
+      else if (known !== owner) throw duplicate(name)
+      return limiter.take(name, rate, key, address)
+    },
+  }
+}
+
+function rateOf(route: FlowRoute, policy: RateLimitPolicy): Rate | undefined {
+  if (route.name === "refresh") return policy.refresh.perAddress
+  return MAIL_FLOWS.has(route.name) ? policy.mail.perAddress : undefined
+}
+
+function duplicate(name: string): MisuseError {
+  return new MisuseError([
+    {
+      code: "rate-limit.duplicate",
+      path: `limit ${name}`,
+      problem: "two limits have this name and would count each other's requests",
+      fix: 'Give one of them another name: limit("5/minute", { name: "…" }).',
+    },
+  ])
+}

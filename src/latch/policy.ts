@@ -1,0 +1,103 @@
+import { type CookiePolicy, readCookies } from "../checklist/cookie/index.ts"
+import { type CorsPolicy, readCors } from "../checklist/cors/index.ts"
+import { type CsrfPolicy, readCsrf } from "../checklist/csrf/index.ts"
+import { prepareFile } from "../checklist/database/index.ts"
+import { type EventPolicy, readEvent } from "../checklist/event/index.ts"
+import { type HeaderPolicy, readHeader } from "../checklist/header/index.ts"
+import { type HttpsPolicy, readHttps } from "../checklist/https/index.ts"
+import { type OverloadPolicy, readOverload } from "../checklist/overload/index.ts"
+import { type PasswordPolicy, readPassword } from "../checklist/password/index.ts"
+import { type ProxyPolicy, readProxy } from "../checklist/proxy/index.ts"
+import { type RateLimitPolicy, readRateLimit } from "../checklist/rate-limit/index.ts"
+import { type KeyRing, readSecrets } from "../checklist/secret/index.ts"
+import { readSession, type SessionPolicy } from "../checklist/session/index.ts"
+import { readToken, type TokenPolicy } from "../checklist/token/index.ts"
+import { isLoopback } from "../core/loopback.ts"
+import { Faults } from "../core/misuse.ts"
+import { type MailPolicy, readMail } from "../flows/mail/index.ts"
+import { type HostPolicy, type PublicRoutes, readHosts, readPublicRoutes } from "../guard/index.ts"
+import { type NightlatchOptions, readOptions } from "./options.ts"
+
+/** Every option, read: each part by its room. */
+export interface Policies {
+  readonly given: Partial<NightlatchOptions>
+  readonly origin: URL
+  readonly basePath: string
+  readonly loopback: boolean
+  readonly hosts: HostPolicy
+  readonly publicRoutes: PublicRoutes
+  readonly ring: KeyRing
+  readonly cookie: CookiePolicy
+  readonly cors: CorsPolicy
+  readonly csrf: CsrfPolicy
+  readonly event: EventPolicy
+  readonly header: HeaderPolicy
+  readonly https: HttpsPolicy
+  readonly mail: MailPolicy
+  readonly overload: OverloadPolicy
+  readonly password: PasswordPolicy
+  readonly proxy: ProxyPolicy
+  readonly rateLimit: RateLimitPolicy
+  readonly session: SessionPolicy
+  readonly token: TokenPolicy
+}
+
+/**
+ * Reads every option by its room, then what only two of them together can contradict.
+ * @throws MisuseError with every fault at once
+ */
+export function readPolicies(input: unknown): Policies {
+  const faults = new Faults()
+  const { given, origin, basePath } = readOptions(input, faults)
+  const loopback = isLoopback(origin.hostname)
+  const list = (value: unknown): string[] =>
+    Array.isArray(value) ? value.filter((each) => typeof each === "string") : []
+  const https = readHttps(given.https, origin, faults)
+  const cors = readCors(given.cors, origin, faults)
+  const token = readToken(given.token, faults)
+  const session = readSession(given.session, faults, given.unsafe)
+  const policies: Policies = {
+    given,
+    origin,
+    basePath,
+    loopback,
+    https,
+    cors,
+    token,
+    session,
+    hosts: readHosts(origin, list(given.hosts), faults),
+    publicRoutes: readPublicRoutes(list(given.publicRoutes), faults),
+    ring: readSecrets(given.secret, origin, faults),
+    cookie: readCookies(given.cookie, origin, faults),
+    csrf: readCsrf(given.csrf, { origin, corsOrigins: cors.origins }, faults),
+    header: readHeader(given.header, https, faults),
+    event: readEvent(given.event, faults),
+    overload: readOverload(given.overload, faults),
+    password: readPassword(given.password, faults),
+    proxy: readProxy(given.proxy, faults),
+    rateLimit: readRateLimit(given.rateLimit, faults),
+    mail: readMail(given.mail, faults, { loopback }),
+  }
+  if (token.accessLifetimeSeconds >= session.idleSeconds) {
+    faults.add(
+      "session.shorter_than_token",
+      "session.idleSeconds",
+      "an idle session would end before its access token",
+      "Make session.idleSeconds longer than token.accessLifetimeSeconds.",
+    )
+  }
+  for (const route of list(given.publicRoutes)) {
+    if (route.split(" ")[1]?.startsWith(`${basePath}/`)) {
+      faults.add(
+        "guard.public_flow",
+        "publicRoutes",
+        "it names a path below basePath, where the flows decide themselves",
+        "Remove it, or choose another basePath.",
+      )
+    }
+  }
+  // Only a sound configuration touches the disk.
+  if (faults.list.length === 0 && given.database !== ":memory:") prepareFile(given.database ?? "", faults)
+  faults.throwIfAny()
+  return policies
+}
