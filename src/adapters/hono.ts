@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Context, MiddlewareHandler } from "hono"
+import { routePath } from "hono/route"
+import type { Session } from "../core/session.ts"
+import * as rules from "../guard/index.ts"
+import {
+  type Guard,
+  guarded,
+  type LimitOptions,
+  limit as limitRule,
+  type Passed,
+  type Rule,
+} from "../guard/index.ts"
+import { isDeliberate, joinVary } from "./merge.ts"
+import { admit } from "./node.ts"
+import { NodeHead } from "./node-head.ts"
+import { toResponse, webBodyReader, webHead, withoutRefresh } from "./web.ts"
+
+/** Variables of a guarded application: `new Hono<Guarded>()`. */
+export interface Guarded {
+  Variables: { session: Session | undefined; nightlatch: Passed }
+}
+
+/** Variables of a route behind `requireUser`: the session is there. */
+export interface SignedIn {
+  Variables: { session: Session; nightlatch: Passed }
+}
+
+interface NodeBindings {
+  readonly incoming?: IncomingMessage
+  readonly outgoing?: ServerResponse
+}
+
+/** Guards a Hono application: `app.use(guard(latch))`, at the root and before everything else. */
+export function guard(latch: Guard): MiddlewareHandler<Guarded> {
+  return async (c, next) => {
+    const { incoming, outgoing } = (c.env ?? {}) as NodeBindings
+    const head = incoming === undefined ? webHead(c.req.raw, {}) : new NodeHead(incoming)
+    const entered = await latch.enter(head)
+    if (entered.kind === "reply") return toResponse(entered.reply)
+    if (entered.kind === "flow") return toResponse(await entered.run(webBodyReader(c.req.raw)))
+    c.set("session", entered.session)
+    c.set("nightlatch", entered)
+    if (incoming !== undefined && outgoing !== undefined) {
+      admit(latch, entered, incoming, outgoing)
+      return next()
+    }
+    c.req.raw = withoutRefresh(latch, entered, c.req.raw)
+    await next()
+    for (const [name, value] of entered.headers) {
+      const own = c.res.headers.get(name)
+      if (own !== null && name === "vary") c.header(name, joinVary(own, value))
+      else if (own === null || !isDeliberate(name, own)) c.header(name, value)
+    }
+    return undefined
+  }
+}
+
+/** Only signed-in users; behind it `c.var.session` is a session. A second lock: without a guard it throws. */
+export const requireUser: MiddlewareHandler<SignedIn> = apply<SignedIn>(rules.requireUser)
+
+/** Only users with one of these roles. */
+export function requireRole(...roles: readonly string[]): MiddlewareHandler<SignedIn> {
+  return apply<SignedIn>(rules.requireRole(...roles))
+}
+
+/** Only users who signed in at most so long ago. */
+export function requireRecentSignIn(maxAgeSeconds: number): MiddlewareHandler<SignedIn> {
+  return apply<SignedIn>(rules.requireRecentSignIn(maxAgeSeconds))
+}
+
+/** An own limit, for example `limit("5/minute")`, counted per user or address for each method and route pattern. */
+export function limit(rate: string, options: LimitOptions = {}): MiddlewareHandler<Guarded> {
+  const rule = limitRule(rate, options)
+  return async (c, next) => {
+    const reply = render(c, (passed) => rule(passed, `${c.req.method} ${routePath(c)}`))
+    return reply ?? next()
+  }
+}
+
+function apply<Variables extends Guarded | SignedIn>(rule: Rule): MiddlewareHandler<Variables> {
+  return async (c, next) => render(c, rule) ?? next()
+}
+
+function render(c: Context, rule: Rule): Response | undefined {
+  const passed = guarded(c.get("nightlatch") as Passed | undefined)
+  const reply = passed.render(rule(passed))
+  return reply === undefined ? undefined : toResponse(reply)
+}
