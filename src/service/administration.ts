@@ -1,0 +1,176 @@
+/**
+ * What an operator does to accounts from the command line, on the store itself: beside a running service, which hears of it
+ * through its revocation feed within two seconds, or without one.
+ */
+import { randomBytes } from "node:crypto"
+import { describeEvent } from "../checklist/event/index.ts"
+import { createPasswords, readPassword } from "../checklist/password/index.ts"
+import { toBase64url } from "../core/bytes.ts"
+import type { EventType, NewEvent, SecurityEvent } from "../core/event.ts"
+import { Faults } from "../core/misuse.ts"
+import { normaliseMailAddress } from "../flows/mail/index.ts"
+import { openSqlite } from "../store/sqlite/index.ts"
+import type { Account, Changed, Store } from "../store/store.ts"
+import type { Configuration } from "./configuration.ts"
+import { databasePath } from "./database-path.ts"
+
+/** A wish that cannot be granted, in a sentence for the operator. */
+export type Outcome<T> =
+  | { readonly kind: "done"; readonly value: T }
+  | { readonly kind: "refused"; readonly why: string }
+
+export interface Administration {
+  create(email: string, password: string, roles: readonly string[]): Promise<Outcome<Account>>
+  invite(email: string, roles: readonly string[]): Promise<Outcome<Account>>
+  setDisabled(email: string, disabled: boolean): Promise<Outcome<Account>>
+  setRoles(email: string, roles: readonly string[]): Promise<Outcome<Account>>
+  remove(email: string): Promise<Outcome<Account>>
+  accounts(): AsyncIterable<Account>
+  find(email: string): Promise<Account | undefined>
+  /** Newest first. */
+  events(page: { accountId?: string; before?: number; limit: number }): Promise<readonly SecurityEvent[]>
+  close(): Promise<void>
+}
+
+const PAGE = 200
+const BY: Readonly<Record<string, string>> = Object.freeze({ by: "command line" })
+// They travel in a token of bounded size and are compared as they stand.
+const ROLE = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
+const MOST_ROLES = 32
+
+export async function openAdministration(configuration: Configuration): Promise<Administration> {
+  const store = await openStore(configuration)
+  const event = (type: EventType, accountId: string): readonly NewEvent[] => [{ type, accountId, detail: BY }]
+
+  async function change(
+    email: string,
+    act: (account: Account) => Promise<Changed>,
+  ): Promise<Outcome<Account>> {
+    const account = await find(store, email)
+    if (account === undefined) return { kind: "refused", why: "there is no account with this address" }
+    const changed = await act(account)
+    return changed.kind === "changed"
+      ? { kind: "done", value: changed.account }
+      : { kind: "refused", why: "the account was deleted a moment ago" }
+  }
+
+  return {
+    async create(email, password, roles) {
+      const address = normaliseMailAddress(email)
+      const why = address === undefined ? NO_ADDRESS : faultOfRoles(roles)
+      if (address === undefined || why !== undefined) return { kind: "refused", why: why ?? NO_ADDRESS }
+      const hashed = await hashPassword(configuration, address, password)
+      if (hashed.kind === "refused") return hashed
+      const id = newId()
+      const made = await store.createAccount({
+        id,
+        email: address,
+        passwordHash: hashed.value,
+        roles,
+        verified: true,
+        events: event("account.created", id),
+      })
+      return made.kind === "created" ? { kind: "done", value: made.account } : { kind: "refused", why: TAKEN }
+    },
+
+    async invite(email, roles) {
+      const address = normaliseMailAddress(email)
+      const why = address === undefined ? NO_ADDRESS : faultOfRoles(roles)
+      if (address === undefined || why !== undefined) return { kind: "refused", why: why ?? NO_ADDRESS }
+      const id = newId()
+      const made = await store.createAccount({
+        id,
+        email: address,
+        passwordHash: null,
+        roles,
+        verified: false,
+        events: event("account.invited", id),
+        mail: { purpose: "invite", email: address, accountId: id, decoy: false, language: "en" },
+      })
+      return made.kind === "created" ? { kind: "done", value: made.account } : { kind: "refused", why: TAKEN }
+    },
+
+    setDisabled: (email, disabled) =>
+      change(email, (account) =>
+        store.setDisabled({
+          accountId: account.id,
+          disabled,
+          events: event(disabled ? "account.disabled" : "account.enabled", account.id),
+        }),
+      ),
+
+    async setRoles(email, roles) {
+      const why = faultOfRoles(roles)
+      if (why !== undefined) return { kind: "refused", why }
+      return change(email, (account) =>
+        store.setRoles({ accountId: account.id, roles, events: event("account.roles_changed", account.id) }),
+      )
+    },
+
+    remove: (email) =>
+      change(email, (account) =>
+        store.deleteAccount({ accountId: account.id, events: event("account.deleted", account.id) }),
+      ),
+
+    async *accounts() {
+      for (let after: string | undefined; ; ) {
+        const page = await store.listAccounts(after === undefined ? { limit: PAGE } : { after, limit: PAGE })
+        yield* page
+        after = page.at(-1)?.id
+        if (page.length < PAGE) return
+      }
+    },
+
+    find: (email) => find(store, email),
+    events: (page) => store.listEvents(page),
+    close: () => store.close(),
+  }
+}
+
+const NO_ADDRESS = "that is not a mail address"
+const TAKEN = "there is already an account with this address"
+
+/** Opens, and so migrates, the store of a configuration. */
+export async function openStore(configuration: Configuration): Promise<Store> {
+  return openSqlite({ path: databasePath(configuration), exclusive: false })
+}
+
+/** One event as one line for a person. */
+export function eventLine(event: SecurityEvent): string {
+  return `${new Date(event.at).toISOString().replace("T", " ").slice(0, 19)}  ${describeEvent(event)}`
+}
+
+async function find(store: Store, email: string): Promise<Account | undefined> {
+  const address = normaliseMailAddress(email)
+  return address === undefined ? undefined : store.findAccountByEmail(address)
+}
+
+async function hashPassword(
+  configuration: Configuration,
+  email: string,
+  password: string,
+): Promise<Outcome<string>> {
+  const faults = new Faults()
+  const policy = readPassword(configuration.options.password, faults)
+  faults.throwIfAny()
+  const host = new URL(String(configuration.options.origin)).hostname
+  const passwords = createPasswords({ policy, contextWords: [host] })
+  const refusal =
+    passwords.check(password, [email]) ??
+    (await passwords.hash(password, { network: "command line", account: email }))
+  return refusal.kind === "hashed"
+    ? { kind: "done", value: refusal.hash }
+    : { kind: "refused", why: `${refusal.refusal.title} (${refusal.reason})` }
+}
+
+function faultOfRoles(roles: readonly string[]): string | undefined {
+  if (roles.length > MOST_ROLES) return `an account has at most ${MOST_ROLES} roles`
+  if (new Set(roles).size < roles.length) return "a role is named twice"
+  return roles.every((role) => ROLE.test(role))
+    ? undefined
+    : "a role is a letter and then up to 63 letters, digits or _ . : -"
+}
+
+function newId(): string {
+  return toBase64url(randomBytes(16))
+}

@@ -1,0 +1,126 @@
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { parseEnv } from "node:util"
+import { readSecretFile } from "../checklist/secret/index.ts"
+import { type Faults, nearest } from "../core/misuse.ts"
+import { SETTINGS, type Setting } from "./settings.ts"
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The value of a setting and the place it came from, in words. */
+export interface Given {
+  readonly text: string
+  readonly source: string
+}
+
+const PREFIX = "NIGHTLATCH_"
+const FILE_SUFFIX = "_FILE"
+
+// As for secret files: nothing for others, and the group may only read.
+const FORBIDDEN_MODE = 0o027
+
+// Set by the project's own test runs, which start services below them.
+const NOT_SETTINGS: ReadonlySet<string> = new Set(["NIGHTLATCH_TEST_SCALE"])
+
+/**
+ * Reads the settings out of the environment and `.env`, the environment first. A variable with our prefix that no setting
+ * bears is a fault: a misspelt limit would otherwise be no limit.
+ */
+export function readEnvironment(
+  environment: Environment,
+  folder: string,
+  faults: Faults,
+): ReadonlyMap<Setting, Given> {
+  const file = readEnvFile(join(folder, ".env"), faults)
+  checkNames(environment, "the environment", faults)
+  checkNames(file, ".env", faults)
+  const given = new Map<Setting, Given>()
+  for (const setting of SETTINGS) {
+    const value =
+      readOne(setting, environment, "", folder, faults) ?? readOne(setting, file, " in .env", folder, faults)
+    if (value !== undefined) given.set(setting, value)
+  }
+  return given
+}
+
+function readOne(
+  setting: Setting,
+  environment: Environment,
+  where: string,
+  folder: string,
+  faults: Faults,
+): Given | undefined {
+  const { variable } = setting
+  const text = environment[variable]
+  const path = setting.secret ? environment[variable + FILE_SUFFIX] : undefined
+  const named = path === undefined ? variable : variable + FILE_SUFFIX
+  if (text !== undefined && path !== undefined) {
+    faults.add(
+      "configuration.twice",
+      `${variable}${where}`,
+      `it is set, and so is ${variable}${FILE_SUFFIX}`,
+      "Keep one of the two.",
+    )
+    return { text, source: variable + where }
+  }
+  if ((text ?? path) === undefined) return undefined
+  if ((text ?? path)?.trim() === "") {
+    faults.add(
+      "configuration.empty",
+      `${named}${where}`,
+      "it is set, but to nothing",
+      "Give it a value or remove it.",
+    )
+    return { text: "", source: named + where }
+  }
+  if (path === undefined) return { text: text ?? "", source: variable + where }
+  const content = readSecretFile(join(path.startsWith("/") ? "" : folder, path), faults)
+  return { text: content ?? "", source: named + where }
+}
+
+/** Our own prefix, and names so near to a setting that somebody meant it. */
+function checkNames(environment: Environment, where: string, faults: Faults): void {
+  const known = SETTINGS.flatMap((row) =>
+    row.secret ? [row.variable, row.variable + FILE_SUFFIX] : [row.variable],
+  )
+  const ours = known.filter((name) => name.startsWith(PREFIX))
+  for (const name of Object.keys(environment)) {
+    if (known.includes(name) || NOT_SETTINGS.has(name)) continue
+    const near = nearest(name, ours)
+    if (!name.startsWith(PREFIX) && near === undefined) continue
+    const fileOfPlain = name.endsWith(FILE_SUFFIX) && known.includes(name.slice(0, -FILE_SUFFIX.length))
+    const fix = fileOfPlain
+      ? `It is no secret: set ${name.slice(0, -FILE_SUFFIX.length)} itself.`
+      : near === undefined
+        ? "Remove it; the README has the table of settings."
+        : `Did you mean ${near}?`
+    faults.add("configuration.unknown", `${name} in ${where}`, "there is no such setting", fix)
+  }
+}
+
+function readEnvFile(path: string, faults: Faults): Environment {
+  let content: string
+  try {
+    content = readFileSync(path, "utf8")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {}
+    faults.add(
+      "configuration.unreadable",
+      ".env",
+      "it cannot be read",
+      "Make it readable for the user of the service.",
+    )
+    return {}
+  }
+  const values = parseEnv(content)
+  const holdsSecret = SETTINGS.some((row) => row.secret && values[row.variable] !== undefined)
+  if (holdsSecret && process.platform !== "win32" && (statSync(path).mode & FORBIDDEN_MODE) !== 0) {
+    faults.add(
+      "secret.readable",
+      ".env",
+      "it holds a secret, and other users of this machine can read it",
+      "Run: chmod 600 .env",
+    )
+  }
+  return values as Environment
+}

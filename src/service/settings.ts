@@ -1,0 +1,180 @@
+import * as z from "zod"
+
+/**
+ * Every setting of the service, once: environment, `.env`, configuration file, command line and the README's table are
+ * read from here. `read` turns the text of an environment variable into the option's value and says what is wrong with it;
+ * what the value means is checked by the option's own room.
+ */
+export interface Setting {
+  readonly variable: string
+  /** Path in the configuration file, which is the library's own option where there is one. */
+  readonly key: string
+  readonly type: string
+  /** In words; the value itself is the room's. */
+  readonly standard: string
+  readonly description: string
+  /** Never repeated anywhere; also read from the file that `<variable>_FILE` names. */
+  readonly secret: boolean
+  readonly read: z.ZodType
+}
+
+const text = z.string()
+
+const list = z
+  .string()
+  .transform((value) => value.split(",").map((part) => part.trim()))
+  .refine((parts) => parts.every((part) => part !== ""), "it has an empty part between its commas")
+
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,9}$/, "it is not a whole number")
+  .transform(Number)
+
+const seconds = z
+  .string()
+  .regex(/^\d{1,6}(\.\d{1,3})?$/, "it is not a number of seconds, for example 5 or 0.3")
+  .transform(Number)
+
+export const portSchema: z.ZodType<number, number> = z
+  .int({ error: "it is not a whole number" })
+  .min(0, "it is below 0")
+  .max(65535, "it is above 65535")
+
+const oneOf = (...words: [string, ...string[]]): z.ZodType =>
+  z.enum(words, { error: `it is none of ${words.join(", ")}` })
+
+function setting(
+  variable: string,
+  key: string,
+  type: string,
+  standard: string,
+  description: string,
+  read: z.ZodType,
+  secret: boolean = false,
+): Setting {
+  return Object.freeze({ variable, key, type, standard, description, read, secret })
+}
+
+export const SETTINGS: readonly Setting[] = Object.freeze([
+  setting(
+    "PORT",
+    "port",
+    "number",
+    "`3000`",
+    "Port to listen on; `0` takes a free one.",
+    wholeNumber.pipe(portSchema),
+  ),
+  setting(
+    "HOST",
+    "host",
+    "address",
+    "`127.0.0.1`",
+    "Address to listen on; `0.0.0.0` or `::` in a container.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_ORIGIN",
+    "origin",
+    "origin",
+    "`http://localhost:<port>`",
+    "What the browser's address bar shows: scheme, name and port. Cookies, links, CORS and keys follow from it.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_HOSTS",
+    "hosts",
+    "list",
+    "none",
+    "Further values of `Host` to serve, for example the name a health check uses.",
+    list,
+  ),
+  setting(
+    "NIGHTLATCH_DATABASE",
+    "database",
+    "path",
+    "`./data/nightlatch.db`",
+    "SQLite file; made with mode 0600 in a folder with mode 0700.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_SECRET",
+    "secret",
+    "list",
+    "written to `.env` on a first start on a loopback origin",
+    "Root secret, at least 32 random bytes (`nightlatch secret`). Several: the first signs, all verify.",
+    list,
+    true,
+  ),
+  setting(
+    "NIGHTLATCH_BASE_PATH",
+    "basePath",
+    "path",
+    "`/auth`",
+    "Where the flows live below the origin.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_CORS_ORIGINS",
+    "cors.origins",
+    "list",
+    "none",
+    "Other origins whose pages may call this one with cookies.",
+    list,
+  ),
+  setting(
+    "NIGHTLATCH_TRUSTED_PROXIES",
+    "proxy.trusted",
+    "list or number",
+    "none",
+    "CIDR blocks of the proxies in front, or how many there are. Forwarding headers of all others are ignored.",
+    z.union([wholeNumber, list]),
+  ),
+  setting(
+    "NIGHTLATCH_REGISTRATION",
+    "registration",
+    "`open`, `invited`, `closed`",
+    "`open`",
+    "Who may get an account.",
+    oneOf("open", "invited", "closed"),
+  ),
+  setting(
+    "NIGHTLATCH_TOLERATED_DELAY",
+    "session.toleratedDelaySeconds",
+    "seconds",
+    "`5`",
+    "How late an answer may be without signing anybody out; `0` is strict single use.",
+    seconds,
+  ),
+  setting(
+    "NIGHTLATCH_SMTP_URL",
+    "mail.smtpUrl",
+    "URL",
+    "none: development inbox on a loopback origin",
+    "Mail server, for example `smtps://user:password@mail.example.com`.",
+    text,
+    true,
+  ),
+  setting("NIGHTLATCH_MAIL_FROM", "mail.from", "address", "none", "Sender of the mails.", text),
+  setting(
+    "NIGHTLATCH_OPERATOR_TOKEN",
+    "operatorToken",
+    "text",
+    "none: checklist only in development",
+    "Opens the live checklist (`GET /`) outside development. At least 32 random bytes.",
+    text,
+    true,
+  ),
+])
+
+/** The README's table of settings, as Markdown. */
+export function configurationTable(): string {
+  const rows = SETTINGS.map((row) => {
+    const variable = row.secret ? `\`${row.variable}\`, \`${row.variable}_FILE\`` : `\`${row.variable}\``
+    return `| ${variable} | \`${row.key}\` | ${row.type} | ${row.standard} | ${row.description} |`
+  })
+  return [
+    "| environment | configuration file | type | default | meaning |",
+    "|---|---|---|---|---|",
+    ...rows,
+  ].join("\n")
+}
