@@ -1,0 +1,64 @@
+import { MisuseError } from "../core/misuse.ts"
+
+/** Wrong usage or configuration; anything else that fails is 1. */
+export const MISUSE_EXIT = 2
+
+/** A failure with a message for a person: no stack, exit code 1. */
+export class CommandError extends Error {
+  override readonly name = "CommandError"
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number = 1) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
+export type Paint = (style: keyof typeof CODES, text: string) => string
+
+/** Colours only for a terminal that wants them: https://no-color.org */
+export function painter(stream: { isTTY?: boolean }, environment: NodeJS.ProcessEnv = process.env): Paint {
+  const on = stream.isTTY === true && (environment.NO_COLOR ?? "") === "" && environment.TERM !== "dumb"
+  return (style, text) => (on ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text)
+}
+
+/** Control characters of foreign origin must not reach a terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\ufffd")
+}
+
+export function print(line: string = ""): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Tells what went wrong on standard error and returns the exit code. */
+export function report(error: unknown): number {
+  const paint = painter(process.stderr)
+  const write = (line: string) => process.stderr.write(`${line}\n`)
+  if (error instanceof MisuseError) {
+    const count = error.faults.length
+    write(
+      paint("red", count === 1 ? "The configuration has a fault:" : `The configuration has ${count} faults:`),
+    )
+    for (const fault of error.faults) {
+      write("")
+      write(
+        `  ${paint("bold", printable(fault.path))}: ${printable(fault.problem)} ${paint("dim", `[${fault.code}]`)}`,
+      )
+      write(`  ${paint("green", "→")} ${printable(fault.fix)}`)
+    }
+    return MISUSE_EXIT
+  }
+  if (error instanceof CommandError) {
+    write(`${paint("red", "error")} ${printable(error.message)}`)
+    return error.exitCode
+  }
+  if (error instanceof Error && error.name === "UnavailableError") {
+    write(`${paint("red", "error")} ${printable(error.message)}`)
+    return 1
+  }
+  console.error(error)
+  return 1
+}

@@ -1,0 +1,101 @@
+import { relative, sep } from "node:path"
+import { fileURLToPath } from "node:url"
+import { databasePath } from "../service/database-path.ts"
+import { createLog } from "../service/log.ts"
+import { type Service, startService } from "../service/server.ts"
+import { command } from "./command.ts"
+import { painter, report } from "./output.ts"
+import { configure } from "./settings.ts"
+import { mailBlock, startScreen } from "./start-screen.ts"
+import { VERSION } from "./version.ts"
+
+export const serve: ReturnType<typeof command> = command({
+  meta: { name: "serve", description: "Run the service" },
+  args: {
+    port: {
+      type: "string",
+      valueHint: "number",
+      description: "Port to listen on; 0 takes a free one (PORT, 3000)",
+    },
+    host: { type: "string", valueHint: "address", description: "Address to listen on (HOST, 127.0.0.1)" },
+    origin: {
+      type: "string",
+      valueHint: "origin",
+      description: "What the address bar shows (NIGHTLATCH_ORIGIN)",
+    },
+    database: { type: "string", valueHint: "path", description: "SQLite file (NIGHTLATCH_DATABASE)" },
+    "tolerated-delay": {
+      type: "string",
+      valueHint: "seconds",
+      description: "How late an answer may be, for example 0.3 (NIGHTLATCH_TOLERATED_DELAY, 5)",
+    },
+  },
+  async run({ args }) {
+    const { port, host, origin, database } = args
+    const configuration = await configure(
+      { port, host, origin, database, "session.toleratedDelaySeconds": args["tolerated-delay"] },
+      true,
+    )
+    const terminal = process.stdout.isTTY === true
+    const paint = painter(terminal ? process.stdout : process.stderr)
+    const logger = createLog({ human: terminal, color: paint("dim", "") !== "" })
+    // Standard output belongs to the log where no person looks at it, and neither the inbox's key nor a mail stands in a log.
+    const stream = terminal ? process.stdout : process.stderr
+    const service = await startService({
+      configuration,
+      logger,
+      onMail: (mail) => stream.write(`${mailBlock(mail, paint)}\n`),
+      version: VERSION,
+      commandLine: commandLine(),
+    })
+    const { inbox } = service
+    const screen = startScreen(
+      {
+        version: VERSION,
+        origin: service.origin,
+        address: service.address,
+        database: shortPath(databasePath(configuration)),
+        jwksPath: service.jwksPath,
+        inbox,
+        open: inbox !== undefined,
+        operatorToken: configuration.operatorToken !== undefined,
+        notes: configuration.notes,
+        lines: service.latch.checklist(),
+      },
+      paint,
+    )
+    stream.write(`${screen}\n`)
+    logger.info({ origin: service.origin, ...service.address }, "ready")
+    stopOnSignals(service, (fields, message) => logger.info(fields, message))
+  },
+})
+
+/** The first signal lets what is in flight finish; the second one does not wait. */
+function stopOnSignals(service: Service, log: (fields: object, message: string) => void): void {
+  let stopping = false
+  const onSignal = (signal: NodeJS.Signals, number: number): void => {
+    if (stopping) process.exit(128 + number)
+    stopping = true
+    log({ signal }, "stopping: finishing what is in flight")
+    service.stop().then(
+      () => {
+        log({}, "stopped")
+        process.exitCode = 0
+        process.off("SIGTERM", onSignal).off("SIGINT", onSignal)
+      },
+      (error) => process.exit(report(error)),
+    )
+  }
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal)
+}
+
+function shortPath(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short.startsWith("..") || path === ":memory:" ? path : short
+}
+
+/** How the reader of the page runs a command of this copy: by npm in the repository, by npx where it is installed. */
+function commandLine(): string {
+  const here = fileURLToPath(import.meta.url)
+  return here.endsWith(`${sep}src${sep}cli${sep}serve.ts`) ? "npm run -s nightlatch --" : "npx nightlatch"
+}

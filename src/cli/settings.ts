@@ -1,0 +1,20 @@
+import { type Configuration, readConfiguration } from "../service/configuration.ts"
+
+/** Options of every command that opens the database, as citty reads them. */
+export const DATABASE_OPTION = {
+  database: { type: "string", valueHint: "path", description: "SQLite file; else NIGHTLATCH_DATABASE" },
+} as const
+
+/** The configuration of this folder and environment, with the options of the command line on top. */
+export function configure(
+  flags: Readonly<Record<string, string | undefined>>,
+  mayWriteSecret: boolean = false,
+): Promise<Configuration> {
+  const given = Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return readConfiguration({
+    folder: process.cwd(),
+    environment: process.env,
+    flags: Object.fromEntries(given),
+    mayWriteSecret,
+  })
+}
