@@ -1,0 +1,15 @@
+import { serve } from "@hono/node-server"
+import { nightlatch } from "../../src/index.ts"
+import { createService, publicRoutes } from "./service.ts"
+
+const latch = await nightlatch({
+  origin: "http://localhost:3001",
+  secret: process.env.NIGHTLATCH_SECRET ?? "",
+  database: "./data/own-service.db",
+  publicRoutes,
+  logger: console,
+})
+serve({ fetch: createService(latch).fetch, port: 3001, hostname: "127.0.0.1" })
+console.log(
+  `http://localhost:3001, and the mails at http://localhost:3001/auth/dev/inbox?key=${latch.developmentKey}`,
+)
