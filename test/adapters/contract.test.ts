@@ -1,0 +1,336 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http"
+import { type AddressInfo, connect } from "node:net"
+import { after, before, describe, it } from "node:test"
+import { createAdaptorServer } from "@hono/node-server"
+import { Hono } from "hono"
+import { stream } from "hono/streaming"
+import { type Guarded, guard as guardHono } from "../../src/adapters/hono.ts"
+import { guard as guardNode, sessionOf } from "../../src/adapters/node.ts"
+import { guard as guardWeb } from "../../src/adapters/web.ts"
+import { generateSecret } from "../../src/checklist/secret/index.ts"
+import { type Latch, MisuseError, nightlatch } from "../../src/index.ts"
+
+const HOST = "localhost:3000"
+const ORIGIN = `http://${HOST}`
+
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string | string[] | undefined>
+  readonly body: string
+}
+
+type Ask = (
+  method: string,
+  path: string,
+  headers?: Record<string, string>,
+  body?: string | Buffer,
+) => Promise<Answer>
+
+/** What an application may do to its answer; each adapter's application does all of it. */
+const PATHS = [
+  "ok",
+  "vary",
+  "frame",
+  "cached",
+  "page",
+  "cookies",
+  "stream",
+  "unchanged",
+  "throw",
+  "refresh",
+] as const
+
+function nodeApplication(request: IncomingMessage, response: ServerResponse): void {
+  switch (request.url?.slice("/app/".length)) {
+    case "ok":
+      response.writeHead(200, { "content-type": "text/plain" }).end(sessionOf(request)?.userId ?? "nobody")
+      break
+    case "vary":
+      response.setHeader("vary", "Accept")
+      response.end("ok")
+      break
+    case "frame":
+      response.writeHead(200, ["x-frame-options", "ALLOWALL", "access-control-allow-origin", "*"]).end("ok")
+      break
+    case "cached":
+      response.writeHead(200, { "cache-control": "public, max-age=60" }).end("ok")
+      break
+    case "page":
+      response
+        .writeHead(200, { "content-security-policy": "default-src 'self'; frame-ancestors 'self'" })
+        .end("ok")
+      break
+    case "cookies":
+      response.writeHead(200, { "set-cookie": ["a=1", "b=2"] }).end("ok")
+      break
+    case "stream":
+      response.write("one")
+      response.end("two")
+      break
+    case "unchanged":
+      response.writeHead(304).end()
+      break
+    case "throw":
+      response.writeHead(500, "Broken", { "content-security-policy": "default-src 'none'" }).end("broken")
+      break
+    case "refresh":
+      response.end(JSON.stringify([request.headers.cookie ?? "", request.rawHeaders]))
+      break
+    default:
+      request.resume().on("end", () => response.writeHead(404).end())
+  }
+}
+
+function honoApplication(latch: Latch): Hono<Guarded> {
+  const app = new Hono<Guarded>()
+  app.use(guardHono(latch))
+  app.get("/app/ok", (c) => c.text(c.var.session?.userId ?? "nobody"))
+  app.get("/app/vary", (c) => c.text("ok", 200, { vary: "Accept" }))
+  app.get("/app/frame", (c) =>
+    c.text("ok", 200, { "x-frame-options": "ALLOWALL", "access-control-allow-origin": "*" }),
+  )
+  app.get("/app/cached", (c) => c.text("ok", 200, { "cache-control": "public, max-age=60" }))
+  app.get(
+    "/app/page",
+    () =>
+      new Response("ok", {
+        headers: { "content-security-policy": "default-src 'self'; frame-ancestors 'self'" },
+      }),
+  )
+  app.get("/app/cookies", (c) => {
+    c.header("set-cookie", "a=1", { append: true })
+    c.header("set-cookie", "b=2", { append: true })
+    return c.text("ok")
+  })
+  app.get("/app/stream", (c) => stream(c, async (out) => void (await out.write("onetwo"))))
+  app.get("/app/unchanged", (c) => c.body(null, 304))
+  app.get("/app/throw", () => {
+    throw new Error("planted")
+  })
+  app.onError((_error, c) => c.text("broken", 500, { "content-security-policy": "default-src 'none'" }))
+  app.get("/app/refresh", (c) => c.text(JSON.stringify([c.req.header("cookie") ?? "", []])))
+  return app
+}
+
+function webApplication(latch: Latch): (request: Request) => Promise<Response> {
+  return guardWeb(latch, (request, { session }) => {
+    switch (new URL(request.url).pathname.slice("/app/".length)) {
+      case "ok":
+        return new Response(session?.userId ?? "nobody")
+      case "vary":
+        return new Response("ok", { headers: { vary: "Accept" } })
+      case "frame":
+        return new Response("ok", {
+          headers: { "x-frame-options": "ALLOWALL", "access-control-allow-origin": "*" },
+        })
+      case "cached":
+        return new Response("ok", { headers: { "cache-control": "public, max-age=60" } })
+      case "page":
+        return new Response("ok", {
+          headers: { "content-security-policy": "default-src 'self'; frame-ancestors 'self'" },
+        })
+      case "cookies":
+        return new Response("ok", {
+          headers: [
+            ["set-cookie", "a=1"],
+            ["set-cookie", "b=2"],
+          ],
+        })
+      case "stream":
+        return new Response(ReadableStream.from([Buffer.from("one"), Buffer.from("two")]))
+      case "unchanged":
+        return new Response(null, { status: 304 })
+      case "throw":
+        return new Response("broken", {
+          status: 500,
+          headers: { "content-security-policy": "default-src 'none'" },
+        })
+      case "refresh":
+        return new Response(JSON.stringify([request.headers.get("cookie") ?? "", []]))
+      default:
+        return new Response(null, { status: 404 })
+    }
+  })
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return (server.address() as AddressInfo).port
+}
+
+function askSocket(port: () => number): Ask {
+  return (method, path, headers = {}, body) =>
+    new Promise((resolve, reject) => {
+      const request = httpRequest({
+        port: port(),
+        host: "127.0.0.1",
+        method,
+        path,
+        headers: { host: HOST, ...headers },
+        agent: false,
+      })
+      request.on("response", (response) => {
+        let text = ""
+        response.setEncoding("utf8")
+        response.on("data", (chunk: string) => {
+          text += chunk
+        })
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+        )
+        response.on("error", () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+        )
+      })
+      request.on("error", reject)
+      request.end(body)
+    })
+}
+
+for (const kind of ["node", "hono on node", "hono on fetch", "web"] as const) {
+  describe(`adapter ${kind}`, () => {
+    let latch: Latch
+    let server: Server | undefined
+    let port = 0
+    let ask: Ask
+    let cookie: string
+    let userId: string
+
+    before(async () => {
+      latch = await nightlatch({
+        origin: ORIGIN,
+        secret: generateSecret(),
+        database: ":memory:",
+        publicRoutes: ["GET /app/*", "POST /app/upload"],
+        rateLimit: { perAddress: "100000/minute" },
+      })
+      ;({ cookie, userId } = await latch.testing.signIn({ email: "someone@example.com" }))
+      if (kind === "node") server = createServer(guardNode(latch, nodeApplication))
+      if (kind === "hono on node")
+        server = createAdaptorServer({ fetch: honoApplication(latch).fetch, hostname: "127.0.0.1" }) as Server
+      if (server !== undefined) {
+        port = await listen(server)
+        ask = askSocket(() => port)
+        return
+      }
+      const app =
+        kind === "web"
+          ? webApplication(latch)
+          : (request: Request) => Promise.resolve(honoApplication(latch).fetch(request))
+      ask = async (method, path, headers = {}, body) => {
+        const init: RequestInit = { method, headers }
+        if (body !== undefined) init.body = new Uint8Array(Buffer.from(body))
+        const response = await app(new Request(ORIGIN + path, init))
+        const all: Record<string, string | string[]> = Object.fromEntries(response.headers)
+        const cookies = response.headers.getSetCookie()
+        if (cookies.length > 0) all["set-cookie"] = cookies
+        return { status: response.status, headers: all, body: await response.text() }
+      }
+    })
+
+    after(async () => {
+      server?.close()
+      server?.closeAllConnections()
+      await latch.close()
+    })
+
+    it("puts the guard's headers on every answer, whatever the application does", async () => {
+      for (const path of PATHS) {
+        const answer = await ask("GET", `/app/${path}`)
+        assert.equal(answer.headers["x-content-type-options"], "nosniff", path)
+        assert.match(String(answer.headers.vary), /Origin/, path)
+        assert.match(String(answer.headers["content-security-policy"]), /frame-ancestors/, path)
+        assert.equal(answer.headers["x-frame-options"], "DENY", path)
+      }
+    })
+
+    it("keeps what the application may decide, and joins Vary", async () => {
+      assert.match(String((await ask("GET", "/app/vary")).headers.vary), /Accept/)
+      assert.equal((await ask("GET", "/app/cached")).headers["cache-control"], "public, max-age=60")
+      assert.match(
+        String((await ask("GET", "/app/page")).headers["content-security-policy"]),
+        /frame-ancestors 'self'/,
+      )
+      assert.deepEqual((await ask("GET", "/app/cookies")).headers["set-cookie"], ["a=1", "b=2"])
+      assert.equal((await ask("GET", "/app/stream")).body, "onetwo")
+      assert.equal((await ask("GET", "/app/unchanged")).status, 304)
+      assert.equal((await ask("GET", "/app/throw")).status, 500)
+      // On fetch the runtime cuts the body off.
+      if (kind !== "web") assert.equal((await ask("HEAD", "/app/ok")).body, "")
+    })
+
+    it("hands the session over, and keeps the refresh cookie to itself", async () => {
+      assert.equal((await ask("GET", "/app/ok")).body, "nobody")
+      assert.equal((await ask("GET", "/app/ok", { cookie })).body, userId)
+      const seen = (await ask("GET", "/app/refresh", { cookie: `theme=dark; ${cookie}` })).body
+      assert.match(seen, /theme=dark/)
+      assert.match(seen, /access_token/)
+      assert.doesNotMatch(seen, /refresh_token/)
+    })
+
+    it("answers flows and refusals itself", async () => {
+      const me = await ask("GET", "/auth/me", { cookie })
+      assert.equal(me.status, 200)
+      assert.equal((JSON.parse(me.body) as { userId: string }).userId, userId)
+      assert.equal((await ask("GET", "/private")).status, 401)
+      assert.equal((await ask("GET", "/app/ok", { host: "evil.example" })).status, 421)
+      assert.equal((await ask("GET", "/%ff")).status, 401)
+      const login = await ask("POST", "/auth/login", { "content-type": "application/json" }, "{")
+      assert.equal(login.status, 400)
+      assert.match(String(login.headers["content-type"]), /^application\/problem\+json/)
+    })
+
+    it("refuses large bodies, declared or not, for flows and for the application", async () => {
+      const large = Buffer.alloc(200_000, 97)
+      const declared = { "content-type": "application/json", "content-length": String(large.byteLength) }
+      assert.equal((await ask("POST", "/auth/login", declared, large)).status, 413)
+      assert.equal((await ask("POST", "/app/upload", declared, large)).status, 413)
+      if (server === undefined) return
+      assert.match(await sendChunked(port, "/auth/login", large), /^HTTP\/1\.1 413/)
+      if (kind === "node") assert.match(await sendChunked(port, "/app/upload", large), /^HTTP\/1\.1 413/)
+    })
+
+    it("is misuse to ask for a session where no guard stood", () => {
+      assert.throws(() => sessionOf({} as IncomingMessage), MisuseError)
+    })
+  })
+}
+
+/** A chunked upload by hand, so that nothing declares its length. Returns the beginning of the answer. */
+function sendChunked(port: number, path: string, body: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    let text = ""
+    const done = () => {
+      socket.destroy()
+      resolve(text)
+    }
+    socket.setEncoding("latin1")
+    socket.on("data", (chunk: string) => {
+      text += chunk
+      if (text.includes("\r\n\r\n")) done()
+    })
+    socket.on("error", done)
+    socket.on("close", done)
+    socket.setTimeout(5000, done)
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    )
+    for (let at = 0; at < body.byteLength; at += 10_000) {
+      const piece = body.subarray(at, at + 10_000)
+      socket.write(`${piece.byteLength.toString(16)}\r\n`)
+      socket.write(piece)
+      socket.write("\r\n")
+    }
+    socket.write("0\r\n\r\n")
+  })
+}
