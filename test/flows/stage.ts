@@ -36,8 +36,8 @@ export interface Stage {
   tick(milliseconds: number): Promise<void>
   ask(path: string, ask?: Ask): Promise<Answer>
   browser(): Browser
-  /** The token of the newest mail to an address; waits for it. */
-  tokenFor(email: string): Promise<string>
+  /** The token of the newest mail to an address, or of the newest that leads to a page; waits for it. */
+  tokenFor(email: string, page?: "register" | "reset"): Promise<string>
   close(): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export async function openStage(
   await once(server, "listening")
   const { port } = server.address() as AddressInfo
   const base = `http://localhost:${port}`
-  const clock = () => now
+  const clock = options.clock ?? (() => now)
   const policies = readPolicies({
     origin: base,
     secret: generateSecret(),
@@ -80,6 +80,7 @@ export async function openStage(
   function ask(path: string, { method, headers = {}, json, body }: Ask = {}): Promise<Answer> {
     const payload = json === undefined ? body : JSON.stringify(json)
     const type = json === undefined ? {} : { "content-type": "application/json" }
+    const length = payload === undefined ? {} : { "content-length": String(Buffer.byteLength(payload)) }
     return new Promise((resolve, reject) => {
       const request = httpRequest(
         {
@@ -87,7 +88,7 @@ export async function openStage(
           host: "127.0.0.1",
           path,
           method: method ?? (payload === undefined ? "GET" : "POST"),
-          headers: { host: `localhost:${port}`, ...type, ...headers },
+          headers: { host: `localhost:${port}`, ...type, ...length, ...headers },
           agent: false,
         },
         (response) => {
@@ -123,9 +124,11 @@ export async function openStage(
         await new Promise((later) => setTimeout(later, 20))
     },
     browser: () => new Browser(ask, base),
-    async tokenFor(email) {
+    async tokenFor(email, page) {
       for (let attempt = 0; attempt < 200; attempt++) {
-        const mail = latch.inbox?.list().find(({ to, link }) => to === email && link !== undefined)
+        const mail = latch.inbox
+          ?.list()
+          .find(({ to, link }) => to === email && link?.includes(`${page ?? ""}#token=`))
         if (mail !== undefined) return mail.link?.split("#token=")[1] ?? ""
         await new Promise((later) => setTimeout(later, 5))
       }

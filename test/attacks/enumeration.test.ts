@@ -1,0 +1,97 @@
+/** Whoever asks about an address learns nothing: not from the answer, not from the work that is done for it. */
+import assert from "node:assert/strict"
+import { after, before, describe, it } from "node:test"
+import type { Store } from "../../src/store/store.ts"
+import { type Answer, openStage, PASSWORD, type Stage, signUp } from "../flows/stage.ts"
+
+const WRONG = "seven copper lanterns drift"
+
+/** What differs from request to request: ids, times and the counters of limits. */
+function comparable(answer: Answer): object {
+  const headers = Object.fromEntries(
+    Object.entries(answer.headers).filter(([name]) => !/^(?:date|ratelimit|content-length)$/.test(name)),
+  )
+  const text = answer.text.replace(/urn:nightlatch:instance:[\w-]+/, "instance")
+  return { status: answer.status, headers, text, length: answer.headers["content-length"] }
+}
+
+describe("known and unknown", () => {
+  let stage: Stage
+  let verbs: string[] = []
+
+  before(async () => {
+    const record = (store: Store): Store =>
+      new Proxy(store, {
+        get(target, name: keyof Store) {
+          const verb = target[name] as (...values: unknown[]) => unknown
+          return (...values: unknown[]) => {
+            // The sender and the feed have their own time.
+            if (
+              !/^(?:claimMail|issueToken|finishMail|retryMail|readRevocations|purge|describe|close)$/.test(
+                name,
+              )
+            )
+              verbs.push(name)
+            return verb.apply(target, values)
+          }
+        },
+      })
+    stage = await openStage({ registration: "open" }, record)
+    await signUp(stage, "known@example.com")
+    await signUp(stage, "disabled@example.com")
+  })
+  after(() => stage.close())
+
+  const cases: readonly [string, object, object][] = [
+    [
+      "/auth/login",
+      { email: "known@example.com", password: WRONG },
+      { email: "nobody@example.com", password: WRONG },
+    ],
+    ["/auth/register", { email: "known@example.com" }, { email: "newcomer@example.com" }],
+    ["/auth/password/forgot", { email: "known@example.com" }, { email: "stranger@example.com" }],
+  ]
+  for (const [path, known, unknown] of cases) {
+    it(`${path}: same answer, same verbs of the store in the same order`, async () => {
+      const answers: object[] = []
+      const recorded: string[][] = []
+      for (const json of [known, unknown]) {
+        verbs = []
+        answers.push(comparable(await stage.ask(path, { json })))
+        recorded.push([...verbs])
+      }
+      assert.deepEqual(answers[0], answers[1])
+      assert.deepEqual(recorded[0], recorded[1])
+      assert.ok((recorded[0]?.length ?? 0) >= 2)
+    })
+  }
+
+  it("a wrong password, an unknown address and an invitation cost the same hashing", async () => {
+    const time = async (email: string): Promise<number> => {
+      const began = performance.now()
+      await stage.ask("/auth/login", { json: { email, password: WRONG } })
+      return performance.now() - began
+    }
+    await time("known@example.com")
+    const known: number[] = []
+    const unknown: number[] = []
+    for (let round = 0; round < 15; round++) {
+      known.push(await time("known@example.com"))
+      unknown.push(await time(`nobody${round}@example.com`))
+    }
+    // No bound on time in a test; only that a hash was computed at all: without one it is a hundredth of that.
+    const [fastest, usual] = [Math.min(...unknown), known.sort((a, b) => a - b)[7] ?? 0]
+    assert.ok(fastest > usual / 4, `${fastest} ms against ${usual} ms`)
+  })
+
+  it("the right password of a disabled account is refused like a wrong one", async () => {
+    const path = "/auth/login"
+    const wrong = comparable(await stage.ask(path, { json: { email: "known@example.com", password: WRONG } }))
+    const right = await stage.ask(path, { json: { email: "disabled@example.com", password: PASSWORD } })
+    assert.equal(right.status, 200, "before it is disabled")
+    const disabled = comparable(
+      await stage.ask(path, { json: { email: "disabled@example.com", password: WRONG } }),
+    )
+    assert.deepEqual(disabled, wrong)
+  })
+})

@@ -1,0 +1,162 @@
+/** Every token that any flow makes, presented to every endpoint with every method and by every transport. */
+import assert from "node:assert/strict"
+import { after, before, describe, it } from "node:test"
+import { type Browser, openStage, PASSWORD, type Stage, signUp } from "../flows/stage.ts"
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
+const CARRIERS = [
+  "access cookie",
+  "refresh cookie",
+  "device cookie",
+  "bearer",
+  "body token",
+  "body refreshToken",
+] as const
+type Carrier = (typeof CARRIERS)[number]
+
+const ENDPOINTS = [
+  "/auth/register",
+  "/auth/register/complete",
+  "/auth/login",
+  "/auth/refresh",
+  "/auth/me",
+  "/auth/account",
+  "/auth/logout",
+  "/auth/sessions",
+  "/auth/sessions/AAAAAAAAAAAAAAAAAAAAAA",
+  "/auth/password/change",
+  "/auth/password/forgot",
+  "/auth/password/reset",
+  "/auth/dev/inbox",
+  "/.well-known/jwks.json",
+  "/orders",
+] as const
+
+/** Which token does something where: everything else has to be refused or to answer as if nothing had been sent. */
+const RIGHT: readonly [token: string, carrier: Carrier, method: string, endpoint: string][] = [
+  ...(["access", "bearer access"].flatMap((token) =>
+    (["access cookie", "bearer"] as const).flatMap((carrier) => [
+      [token, carrier, "GET", "/auth/me"] as const,
+      [token, carrier, "GET", "/auth/account"] as const,
+      [token, carrier, "GET", "/auth/sessions"] as const,
+      [token, carrier, "DELETE", "/auth/sessions"] as const,
+      [token, carrier, "GET", "/orders"] as const,
+      ...METHODS.filter((method) => method !== "GET").map(
+        (method) => [token, carrier, method, "/orders"] as const,
+      ),
+    ]),
+  ) as [string, Carrier, string, string][]),
+  ["refresh", "refresh cookie", "POST", "/auth/refresh"],
+  ["bearer refresh", "body refreshToken", "POST", "/auth/refresh"],
+  ["register token", "body token", "POST", "/auth/register/complete"],
+  ["reset token", "body token", "POST", "/auth/password/reset"],
+  ["inbox key", "bearer", "GET", "/auth/dev/inbox"],
+]
+
+describe("every token at every endpoint", () => {
+  let stage: Stage
+  let names: { access: string; refresh: string; device: string }
+
+  before(async () => {
+    stage = await openStage({ bearer: true, hosts: [] })
+    const browser = await signUp(stage, "names@example.com")
+    const named = (part: string) => [...browser.jar.keys()].find((name) => name.includes(part)) ?? ""
+    names = { access: named("access"), refresh: named("refresh"), device: named("device") }
+  })
+  after(() => stage.close())
+
+  let people = 0
+
+  /** Fresh ones for each cell, since a right cell uses some of them up. */
+  async function make(): Promise<Map<string, string>> {
+    const email = `cell${people++}@example.com`
+    const browser: Browser = await signUp(stage, email)
+    const program = (
+      await stage.ask("/auth/login", { json: { email, password: PASSWORD, transport: "bearer" } })
+    ).json
+    const newcomer = `new${people}@example.com`
+    await stage.ask("/auth/register", { json: { email: newcomer } })
+    await stage.ask("/auth/password/forgot", { json: { email } })
+    const register = await stage.tokenFor(newcomer)
+    const reset = await stage.tokenFor(email, "reset")
+    return new Map([
+      ["access", browser.cookie("access") ?? ""],
+      ["refresh", browser.cookie("refresh") ?? ""],
+      ["device", browser.cookie("device") ?? ""],
+      ["bearer access", String(program.accessToken)],
+      ["bearer refresh", String(program.refreshToken)],
+      ["register token", register],
+      ["reset token", reset],
+      ["inbox key", stage.latch.developmentKey ?? ""],
+    ])
+  }
+
+  function present(carrier: Carrier, method: string, path: string, token: string) {
+    const cookie = (name: string) => ({ method, headers: { cookie: `${name}=${token}`, origin: stage.base } })
+    switch (carrier) {
+      case "access cookie":
+        return stage.ask(path, cookie(names.access))
+      case "refresh cookie":
+        return stage.ask(path, cookie(names.refresh))
+      case "device cookie":
+        return stage.ask(path, cookie(names.device))
+      case "bearer":
+        return stage.ask(path, { method, headers: { authorization: `Bearer ${token}` } })
+      case "body token":
+        return stage.ask(path, { method, json: { token, password: "seven copper lanterns drift" } })
+      case "body refreshToken":
+        return stage.ask(path, { method, json: { refreshToken: token } })
+    }
+  }
+
+  it("does something in the right cells and nowhere else", async (t) => {
+    const right = new Set(RIGHT.map((cell) => cell.join(" | ")))
+    const seen = new Set<string>()
+    let cells = 0
+    let tokens = await make()
+    for (const endpoint of ENDPOINTS) {
+      for (const method of METHODS) {
+        const nothing = (
+          await stage.ask(endpoint, { method, headers: { "content-type": "application/json" } })
+        ).status
+        for (const carrier of CARRIERS) {
+          for (const name of tokens.keys()) {
+            cells++
+            const cell = [name, carrier, method, endpoint].join(" | ")
+            const answer = await present(carrier, method, endpoint, tokens.get(name) ?? "")
+            assert.ok(answer.status < 500, `${cell}: ${answer.status}`)
+            // /orders has no application behind the guard: 404 means that the guard let it through.
+            const passed = answer.status < 300 || (endpoint === "/orders" && answer.status === 404)
+            if (right.has(cell)) {
+              assert.ok(passed, `${cell}: ${answer.status} ${answer.text}`)
+              seen.add(cell)
+              tokens = await make()
+            } else if (endpoint === "/auth/logout") {
+              // Always 204, and what it named has ended.
+              assert.ok(answer.status === 204 || answer.status >= 400, cell)
+              if (answer.status === 204) tokens = await make()
+            } else if (passed) {
+              // Public answers are the same with any token, or with none.
+              assert.equal(answer.status, nothing, cell)
+              assert.deepEqual(answer.setCookies, [], cell)
+            }
+          }
+        }
+      }
+    }
+    t.diagnostic(`${cells} cells, ${seen.size} of them right`)
+    assert.equal(seen.size, right.size)
+    assert.ok(cells > 3_000)
+  })
+
+  it("the old tokens of an ended session are nothing anywhere", async () => {
+    const browser = await signUp(stage, "ended@example.com")
+    const tokens = [browser.cookie("access") ?? "", browser.cookie("refresh") ?? ""]
+    await browser.copy().post("/auth/logout", {})
+    for (const endpoint of ["/auth/me", "/auth/account", "/auth/sessions", "/orders"]) {
+      for (const carrier of CARRIERS) {
+        for (const token of tokens) assert.ok((await present(carrier, "GET", endpoint, token)).status >= 400)
+      }
+    }
+  })
+})
