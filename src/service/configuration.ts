@@ -1,7 +1,8 @@
+import { isLoopback } from "../core/loopback.ts"
 import { type Fault, Faults, readBySchema } from "../core/misuse.ts"
 import { at, readConfigurationFile } from "./configuration-file.ts"
 import { type Environment, readEnvironment } from "./environment.ts"
-import { isLoopbackName, provideSecret } from "./first-secret.ts"
+import { provideSecret } from "./first-secret.ts"
 import { readOperatorToken } from "./operator-token.ts"
 import { portSchema, SETTINGS } from "./settings.ts"
 
@@ -157,12 +158,12 @@ function noteOrigin(
   const url = typeof origin === "string" ? URL.parse(origin) : null
   if (url === null || !sources.has("origin") || port === 0) return
   const own = Number(url.port || (url.protocol === "https:" ? 443 : 80))
-  if (isLoopbackName(url.hostname) && own !== port) {
+  if (isLoopback(url.hostname) && own !== port) {
     notes.push(
       `The origin names port ${own}, the service listens on ${port}: only a proxy between them makes that work.`,
     )
   }
-  if (isLoopbackName(url.hostname) && (host === "0.0.0.0" || host === "::")) {
+  if (isLoopback(url.hostname) && (host === "0.0.0.0" || host === "::")) {
     notes.push(
       "It listens on every address of this machine, but the origin is a loopback name: others get 421.",
     )

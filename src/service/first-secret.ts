@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs"
 import { parseEnv } from "node:util"
 import { writeFirstSecret } from "../checklist/secret/index.ts"
+import { isLoopback } from "../core/loopback.ts"
 import type { Faults } from "../core/misuse.ts"
 
 export interface SecretInput {
@@ -23,7 +24,7 @@ export interface SecretInput {
 export function provideSecret(input: SecretInput): unknown {
   if (input.given !== undefined) return input.given
   const url = typeof input.origin === "string" ? URL.parse(input.origin) : null
-  const loopback = url !== null && isLoopbackName(url.hostname)
+  const loopback = url !== null && isLoopback(url.hostname)
   const why = !loopback
     ? "there is no secret, and one is written by itself only for a loopback origin"
     : input.continuousIntegration
@@ -56,16 +57,5 @@ function missing(faults: Faults, problem: string): void {
     "NIGHTLATCH_SECRET",
     problem,
     "Make one with: nightlatch secret   and give it as NIGHTLATCH_SECRET, or as a file by NIGHTLATCH_SECRET_FILE.",
-  )
-}
-
-/** RFC 6761, section 6.3, and the two loopback blocks. */
-export function isLoopbackName(hostname: string): boolean {
-  const name = hostname.toLowerCase()
-  return (
-    name === "localhost" ||
-    name.endsWith(".localhost") ||
-    name === "[::1]" ||
-    /^127(\.\d{1,3}){3}$/.test(name)
   )
 }

@@ -12,7 +12,7 @@ import type { Transport } from "../core/session.ts"
 export interface Store {
   // ---- accounts
   findAccount(accountId: string): Promise<Account | undefined>
-  /** The address is already normalised (see `flows/address.ts`); it is compared as it stands. */
+  /** The address is already normalised (see `flows/mail/address.ts`); it is compared as it stands. */
   findAccountByEmail(email: string): Promise<Account | undefined>
   /** Ordered by creation, `after` is the last id of the page before. */
   listAccounts(page: { readonly after?: string; readonly limit: number }): Promise<readonly Account[]>

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { isLoopback } from "../../core/loopback.ts"
 import { type Faults, nearest, readBySchema } from "../../core/misuse.ts"
 import { type CookiePolicy, createCookiePolicy } from "./cookie.ts"
 
@@ -35,15 +36,4 @@ function judge(topology: string, faults: Faults): void {
     const fix = near === undefined ? 'Use "one-host", the default.' : `Did you mean "${near}"?`
     faults.add("cookie.unknown_topology", path, "there is no such topology", fix)
   }
-}
-
-/** Names that never leave the machine. Source: RFC 6761, section 6.3; Secure Contexts, section 3.1. */
-function isLoopback(hostname: string): boolean {
-  const name = hostname.toLowerCase()
-  return (
-    name === "localhost" ||
-    name.endsWith(".localhost") ||
-    name === "[::1]" ||
-    /^127(?:\.\d{1,3}){3}$/.test(name)
-  )
 }

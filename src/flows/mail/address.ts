@@ -4,6 +4,8 @@
  * exactly this text is stored, compared and mailed to.
  */
 
+import { domainToUnicode } from "node:url"
+
 /** RFC 5321, section 4.5.3.1. */
 const MOST_CHARACTERS = 254
 const MOST_LOCAL_CHARACTERS = 64
@@ -28,10 +30,10 @@ export function normaliseMailAddress(input: string): string | undefined {
 }
 
 function readDomain(text: string): string | undefined {
-  // Letters of other scripts are fine; what normalisation would turn into something else is not.
-  if (text.normalize("NFKC") !== text || /[\s,;:<>()[\]\\"%/?#@\p{Cc}\p{Cf}]/u.test(text)) return undefined
+  if (/[\s,;:<>()[\]\\"%/?#@\p{Cc}\p{Cf}]/u.test(text)) return undefined
   const host = URL.parse(`http://${text}`)?.hostname
-  if (host === undefined) return undefined
+  // Letters of other scripts are fine; what becomes something else on the way (full-width signs, other dots) is not.
+  if (host === undefined || ![host, domainToUnicode(host)].includes(text.toLowerCase())) return undefined
   const labels = host.split(".")
   const last = labels.at(-1) ?? ""
   return labels.length >= 2 && labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(last)
