@@ -8,13 +8,13 @@ export const DATABASE_OPTION = {
 /** The configuration of this folder and environment, with the options of the command line on top. */
 export function configure(
   flags: Readonly<Record<string, string | undefined>>,
-  mayWriteSecret: boolean = false,
+  starts: boolean = false,
 ): Promise<Configuration> {
   const given = Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined)
   return readConfiguration({
     folder: process.cwd(),
     environment: process.env,
     flags: Object.fromEntries(given),
-    mayWriteSecret,
+    starts,
   })
 }

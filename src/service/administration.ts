@@ -160,7 +160,7 @@ async function hashPassword(
     (await passwords.hash(password, { network: "command line", account: email }))
   return refusal.kind === "hashed"
     ? { kind: "done", value: refusal.hash }
-    : { kind: "refused", why: `${refusal.refusal.title} (${refusal.reason})` }
+    : { kind: "refused", why: `${refusal.refusal.title.replace(/\.$/, "")}: ${refusal.reason}` }
 }
 
 function faultOfRoles(roles: readonly string[]): string | undefined {

@@ -24,8 +24,8 @@ export interface ConfigurationInput {
   readonly environment: Environment
   /** Values of the command line by setting key; they win over everything. */
   readonly flags?: Readonly<Record<string, string>>
-  /** Whether a first start may write `.env`; commands beside a running service never do. */
-  readonly mayWriteSecret?: boolean
+  /** Whether the service is about to start: only then a secret is needed, and written on a first start. Default false. */
+  readonly starts?: boolean
 }
 
 const SERVICE_KEYS: ReadonlySet<string> = new Set(["port", "host", "operatorToken"])
@@ -42,15 +42,18 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
   const notes: string[] = []
   const origin = values.origin ?? `http://localhost${port === 80 ? "" : `:${port}`}`
   const operatorToken = readOperatorToken(values.operatorToken, sources.get("operatorToken"), faults)
-  const secret = provideSecret({
-    given: values.secret,
-    origin,
-    folder: input.folder,
-    continuousIntegration: (input.environment.CI ?? "") !== "",
-    mayWrite: input.mayWriteSecret === true && faults.list.length === 0,
-    faults,
-    notes,
-  })
+  const secret =
+    input.starts === true
+      ? provideSecret({
+          given: values.secret,
+          origin,
+          folder: input.folder,
+          continuousIntegration: (input.environment.CI ?? "") !== "",
+          mayWrite: faults.list.length === 0,
+          faults,
+          notes,
+        })
+      : values.secret
   if (operatorToken !== undefined && [secret].flat().includes(operatorToken)) {
     faults.add(
       "configuration.operator_token",

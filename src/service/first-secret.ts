@@ -14,7 +14,7 @@ export interface SecretInput {
   readonly origin: unknown
   readonly folder: string
   readonly continuousIntegration: boolean
-  /** False when the start is refused anyway, or when a command only looks into a running service's store. */
+  /** False when the start is refused anyway. */
   readonly mayWrite: boolean
   readonly faults: Faults
   readonly notes: string[]
@@ -34,10 +34,7 @@ export function provideSecret(input: SecretInput): unknown {
     missing(input.faults, why)
     return undefined
   }
-  if (!input.mayWrite) {
-    if (input.faults.list.length === 0) missing(input.faults, "there is no secret")
-    return undefined
-  }
+  if (!input.mayWrite) return undefined
   const result = writeFirstSecret(input.folder)
   if (result.kind === "refused") {
     missing(input.faults, `there is no secret, and none could be written: ${result.why}`)

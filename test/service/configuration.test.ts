@@ -378,36 +378,25 @@ test("a secret comes from a file without its line end", async () => {
 test("a first start on a loopback origin writes a private .env that git ignores, and the second start reads it", async () => {
   const folder = folderOf()
   execFileSync("git", ["init", "-q", folder])
-  const first = await readConfiguration({ folder, environment: {}, mayWriteSecret: true })
+  const first = await readConfiguration({ folder, environment: {}, starts: true })
   assert.equal(statSync(join(folder, ".env")).mode & 0o777, 0o600)
   assert.match(readFileSync(join(folder, ".gitignore"), "utf8"), /^\.env$/m)
   assert.match(first.notes.join(), /Wrote a new secret to \.env.*\.gitignore/)
-  const second = await readConfiguration({ folder, environment: {}, mayWriteSecret: true })
+  const second = await readConfiguration({ folder, environment: {}, starts: true })
   assert.deepEqual([second.options.secret].flat(), [first.options.secret].flat())
   assert.deepEqual(second.notes, [])
 })
 
-const NOT_WRITTEN: readonly (readonly [string, Record<string, string>, boolean, RegExp])[] = [
-  [
-    "on a public origin",
-    { NIGHTLATCH_ORIGIN: "https://api.example.com" },
-    true,
-    /only for a loopback origin/,
-  ],
-  [
-    "on an origin that only looks local",
-    { NIGHTLATCH_ORIGIN: "http://localhost.example.com" },
-    true,
-    /loopback/,
-  ],
-  ["in continuous integration", { CI: "true" }, true, /when CI is set/],
-  ["by a command beside the service", {}, false, /there is no secret/],
+const NOT_WRITTEN: readonly (readonly [string, Record<string, string>, RegExp])[] = [
+  ["on a public origin", { NIGHTLATCH_ORIGIN: "https://api.example.com" }, /only for a loopback origin/],
+  ["on an origin that only looks local", { NIGHTLATCH_ORIGIN: "http://localhost.example.com" }, /loopback/],
+  ["in continuous integration", { CI: "true" }, /when CI is set/],
 ]
 
-for (const [where, environment, mayWriteSecret, problem] of NOT_WRITTEN) {
+for (const [where, environment, problem] of NOT_WRITTEN) {
   test(`no secret is invented ${where}`, async () => {
     const folder = folderOf()
-    const faults = await faultsOf(readConfiguration({ folder, environment, mayWriteSecret }))
+    const faults = await faultsOf(readConfiguration({ folder, environment, starts: true }))
     assert.deepEqual(
       faults.map((fault) => fault.code),
       ["secret.missing"],
@@ -418,11 +407,15 @@ for (const [where, environment, mayWriteSecret, problem] of NOT_WRITTEN) {
   })
 }
 
+test("a command that starts nothing needs no secret and writes none", async () => {
+  const folder = folderOf()
+  assert.equal((await readConfiguration({ folder, environment: {} })).options.secret, undefined)
+  assert.equal(statSync(join(folder, ".env"), { throwIfNoEntry: false }), undefined)
+})
+
 test("nothing is written when the start is refused for another reason", async () => {
   const folder = folderOf()
-  const faults = await faultsOf(
-    readConfiguration({ folder, environment: { PORT: "x" }, mayWriteSecret: true }),
-  )
+  const faults = await faultsOf(readConfiguration({ folder, environment: { PORT: "x" }, starts: true }))
   assert.deepEqual(
     faults.map((fault) => fault.code),
     ["configuration.invalid"],
