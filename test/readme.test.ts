@@ -1,0 +1,153 @@
+/** What README says, done: its commands in a shell, its programs run, its table made from the schema, its links followed. */
+import assert from "node:assert/strict"
+import { execFile, spawn } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, it, type TestContext } from "node:test"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { generateSecret } from "../src/checklist/secret/index.ts"
+import { configurationTable } from "../src/service/settings.ts"
+import { ask, freePort, openFolder } from "./service/process.ts"
+
+const run = promisify(execFile)
+const ROOT = fileURLToPath(new URL("..", import.meta.url))
+const README = readFileSync(join(ROOT, "README.md"), "utf8")
+const SCRIPTS = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).scripts as Record<string, string>
+
+const blocksOf = (language: string): string[] =>
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
+    ([, text]) => text ?? "",
+  )
+
+/** A folder that is the project for npm, with data of its own. */
+function openCopy(t: TestContext): string {
+  const { path, remove } = openFolder()
+  t.after(remove)
+  for (const name of ["package.json", "src", "bin", "scripts", "node_modules"]) {
+    symlinkSync(join(ROOT, name), join(path, name))
+  }
+  return path
+}
+
+/** As on a machine of a user's own, where CI is not set. */
+const environment = (more: Record<string, string> = {}) => {
+  const { CI: _, ...rest } = process.env
+  return { ...rest, ...more }
+}
+
+async function ready(port: number): Promise<void> {
+  const patience = performance.now() + 20_000
+  for (;;) {
+    const answer = await ask(port, "/readyz").catch(() => undefined)
+    if (answer?.status === 200) return
+    if (performance.now() > patience) throw new Error("not ready after 20 s")
+    await new Promise((later) => setTimeout(later, 50))
+  }
+}
+
+/** Starts a program in a group of its own, so that what npm starts ends with it. */
+function start(t: TestContext, folder: string, words: readonly string[], more: Record<string, string>): void {
+  const [program = "", ...rest] = words
+  const child = spawn(program, rest, { cwd: folder, env: environment(more), stdio: "ignore", detached: true })
+  t.after(async () => {
+    if (child.exitCode !== null) return
+    const ended = new Promise((resolve) => child.once("exit", resolve))
+    process.kill(-(child.pid ?? 0), "SIGTERM")
+    await ended
+  })
+}
+
+describe("README", () => {
+  it("names commands that exist, and nothing that is not tried here or by .ci/run", () => {
+    const known = [
+      ["npm ci\nnpm start\n", "npm ci"],
+      ["npm start -- --tolerated-delay 0.3\n", "start"],
+      ["npm test\nnpm run check\n", "npm run"],
+    ]
+    const shell = blocksOf("sh")
+    assert.equal(shell.length, 5)
+    for (const [block] of known) assert.ok(shell.includes(block ?? ""), block)
+    const ci = readFileSync(join(ROOT, ".ci/run"), "utf8")
+    for (const line of ["npm ci", "npm test", "npm run --silent check"]) assert.ok(ci.includes(line), line)
+    for (const [, name = ""] of README.matchAll(/npm run (?:-s )?([a-z]+)/g)) assert.ok(SCRIPTS[name], name)
+  })
+
+  it("catches a thief, and manages accounts", async (t) => {
+    const folder = openCopy(t)
+    const port = await freePort()
+    const [, , demonstration = "", accounts = ""] = blocksOf("sh")
+    start(t, folder, ["npm", "start", "--", "--tolerated-delay", "0.3"], { PORT: String(port) })
+    await ready(port)
+    const shell = async (text: string) => {
+      // Aliases are for a person's shell; a script has to ask for them.
+      const script = `shopt -s expand_aliases\n${text.replaceAll("localhost:3000", `localhost:${port}`)}`
+      const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script], {
+        cwd: folder,
+        env: environment(),
+      })
+      return stdout
+    }
+    const out = await shell(demonstration)
+    const statuses = out.split("\n").flatMap((line) => /(?:^|\})(\d{3})$/.exec(line)?.[1] ?? [])
+    assert.deepEqual(statuses, ["202", "201", "200", "200", "200", "401"], out)
+    assert.match(out, /"methods":\["pwd"\]/)
+    assert.match(out, /"code":"session\.ended"/)
+    assert.match(out, /An old refresh token was used again/)
+    assert.ok(out.indexOf("session.ended") < out.lastIndexOf('"status":401'), "me is refused afterwards")
+
+    const managed = await shell(accounts)
+    assert.match(managed, /Created grace@example\.com/)
+    assert.match(managed, /grace@example\.com +active +admin/)
+    assert.match(managed, /Disabled ada@example\.com/)
+    assert.match(managed, /nl_secret_\S{43}/)
+  })
+
+  const expected = [
+    ["Hello.", { public: 200, orders: 401 }],
+    ["", { public: 401, orders: 401 }],
+  ] as const
+  for (const [index, program] of blocksOf("ts").entries()) {
+    it(`runs its program ${index + 1}`, async (t) => {
+      const folder = openCopy(t)
+      const port = await freePort()
+      // The package as its own sources: what `nightlatch` resolves to once it is built.
+      const text = program
+        .replaceAll('"nightlatch"', JSON.stringify(join(ROOT, "src/index.ts")))
+        .replaceAll(/"nightlatch\/(\w+)"/g, (_, name) =>
+          JSON.stringify(join(ROOT, `src/adapters/${name}.ts`)),
+        )
+        .replaceAll("3000", String(port))
+      mkdirSync(join(folder, "app"))
+      writeFileSync(join(folder, "app/main.ts"), text)
+      start(t, folder, [process.execPath, "app/main.ts"], { NIGHTLATCH_SECRET: generateSecret() })
+      const patience = performance.now() + 20_000
+      let answer = await ask(port, "/").catch(() => undefined)
+      while (answer === undefined && performance.now() < patience) {
+        await new Promise((later) => setTimeout(later, 50))
+        answer = await ask(port, "/").catch(() => undefined)
+      }
+      const [body, statuses] = expected[index] ?? ["", { public: 0, orders: 0 }]
+      assert.equal(answer?.status, statuses.public)
+      if (body !== "") assert.equal(answer?.text, body)
+      assert.equal((await ask(port, "/orders")).status, statuses.orders)
+      assert.equal((await ask(port, "/auth/register", { json: { email: "ada@example.com" } })).status, 202)
+    })
+  }
+
+  it("has the table of settings that the schema makes", () => {
+    const table = /<!-- settings -->\n([\s\S]*?)<!-- \/settings -->/.exec(README)?.[1]
+    assert.equal(table, `${configurationTable()}\n`)
+  })
+
+  for (const name of ["README.md", "SECURITY.md", "CONTRIBUTING.md", "bench/README.md"]) {
+    it(`leads nowhere that is not there: ${name}`, () => {
+      const text = readFileSync(join(ROOT, name), "utf8")
+      for (const [, target = ""] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+        if (!/^https?:/.test(target)) assert.ok(existsSync(join(ROOT, name, "..", target)), target)
+      }
+    })
+  }
+
+  it("is short", () => assert.ok(README.split("\n").length < 220, `${README.split("\n").length} lines`))
+})
