@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto"
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from "node:crypto"
 
 const BASE64URL = /^[A-Za-z0-9_-]*$/
 
@@ -23,10 +23,8 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && timingSafeEqual(a, b)
 }
 
-export function sha256(...parts: readonly (Uint8Array | string)[]): Buffer {
-  const hash = createHash("sha256")
-  for (const part of parts) hash.update(part)
-  return hash.digest()
+export function sha256(bytes: Uint8Array | string): Buffer {
+  return hash("sha256", bytes, "buffer")
 }
 
 /**
@@ -34,15 +32,27 @@ export function sha256(...parts: readonly (Uint8Array | string)[]): Buffer {
  * no two different lists of parts give the same input.
  */
 export function labelledHmac(key: Uint8Array, label: string, ...parts: readonly Uint8Array[]): Buffer {
-  const hmac = createHmac("sha256", key)
-  const head = Buffer.from(label, "utf8")
-  hmac.update(lengthOf(head)).update(head)
-  for (const part of parts) hmac.update(lengthOf(part)).update(part)
-  return hmac.digest()
+  let length = 4 + Buffer.byteLength(label)
+  for (const part of parts) length += 4 + part.byteLength
+  const input = Buffer.allocUnsafe(length)
+  let at = input.writeUInt32BE(Buffer.byteLength(label))
+  at += input.write(label, at)
+  for (const part of parts) {
+    at = input.writeUInt32BE(part.byteLength, at)
+    input.set(part, at)
+    at += part.byteLength
+  }
+  return createHmac("sha256", keyObjectOf(key)).update(input).digest()
 }
 
-function lengthOf(bytes: Uint8Array): Buffer {
-  const length = Buffer.allocUnsafe(4)
-  length.writeUInt32BE(bytes.byteLength)
-  return length
+/** node:crypto takes four times as long to prepare a key from bytes as to use it. Keys live as long as the process. */
+const keyObjects = new WeakMap<Uint8Array, KeyObject>()
+
+function keyObjectOf(key: Uint8Array): KeyObject {
+  let object = keyObjects.get(key)
+  if (object === undefined) {
+    object = createSecretKey(key)
+    keyObjects.set(key, object)
+  }
+  return object
 }

@@ -2,7 +2,7 @@ import type { Rate } from "../checklist/rate-limit/index.ts"
 import type { BodyReader, FlowMatch, FlowMatcher, FlowRoute } from "../core/flow.ts"
 import type { Logger } from "../core/logger.ts"
 import { newInstance, renderRefusal, renderUnavailable } from "../core/problem.ts"
-import type { Credentials, HeaderList, Reply, RequestHead, RequestView } from "../core/request.ts"
+import type { Credentials, Header, HeaderList, Reply, RequestHead, RequestView } from "../core/request.ts"
 import type { Session } from "../core/session.ts"
 import { UnavailableError } from "../core/unavailable.ts"
 import { PASS, type Refusal, type RefusalKind, refuse, type Verdict } from "../core/verdict.ts"
@@ -303,14 +303,15 @@ const FAULT: RefusalKind = { status: 500, code: "service.fault", title: "Somethi
 
 /** The reply's own headers win over the general ones (a page has its own policy); `set-cookie` and `vary` add up. */
 function mergeHeaders(general: HeaderList, own: HeaderList): HeaderList {
-  let merged: (readonly [string, string])[] | undefined
-  for (const header of general) {
-    if (own.some(([name]) => name === header[0] && name !== "vary")) {
-      merged ??= general.filter(([name]) => name === "vary" || !own.some(([other]) => other === name))
-      break
-    }
-  }
-  return [...(merged ?? general), ...own]
+  const merged: Header[] = []
+  for (const header of general) if (header[0] === "vary" || !has(own, header[0])) merged.push(header)
+  for (const header of own) merged.push(header)
+  return merged
+}
+
+function has(headers: HeaderList, name: string): boolean {
+  for (const header of headers) if (header[0] === name) return true
+  return false
 }
 
 /** Name, message and causes: never the thrown object itself, which may carry a request. */

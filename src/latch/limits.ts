@@ -36,7 +36,7 @@ export function createLimits(input: {
     },
     // Its headers would stand beside those of the address: only a refusal of it is told.
     limitUser(userId) {
-      const verdict = limiter.take("user", policy.perUser, userId)
+      const verdict = limiter.takeId("user", policy.perUser, userId)
       return verdict.kind === "pass" ? PASS : verdict
     },
     limitNamed(name, rate, key, address, owner) {

@@ -29,6 +29,8 @@ export interface Limiter {
   register(name: string, rate: Rate): void
   /** Counts one request. A name not yet known is declared. @throws MisuseError when it is known with another rate */
   take(name: string, rate: Rate, key: string, address?: string): Pass | Refusal
+  /** The same for a key that is no secret and comes again and again, like an account's id: its HMAC is remembered. */
+  takeId(name: string, rate: Rate, id: string): Pass | Refusal
   /** Counts one request of an address: IPv4 as it is, IPv6 by its /64 and, at ten times the rate, by its /48. */
   takeAddress(name: string, rate: Rate, address: string): Pass | Refusal
   /** Counts one request against several limits: all of them, or none when one refuses. */
@@ -50,8 +52,8 @@ export interface LimiterInput {
   readonly capacity?: number
 }
 
-/** An address costs an HMAC once in a while and not each time; names of accounts are never kept in clear. */
-const REMEMBERED_ADDRESSES = 4096
+/** Addresses and ids cost an HMAC once in a while and not each time; names of accounts are never kept in clear. */
+const REMEMBERED = 4096
 
 // A site has 65,536 networks; with ten times the rate it may be an office, and hopping through networks gains little.
 const SITE_FACTOR = 10
@@ -62,6 +64,7 @@ interface Limit {
   /** The same for a whole IPv6 site. */
   readonly site: LimitAnswers
   readonly addresses: Map<string, AddressIds>
+  readonly ids: Map<string, string>
 }
 
 interface AddressIds {
@@ -84,7 +87,8 @@ export function createLimiter(input: LimiterInput): Limiter {
 
   function define(name: string, rate: Rate): Limit {
     const site = new LimitAnswers(name, multiplyRate(rate, SITE_FACTOR))
-    const limit: Limit = { name, answers: new LimitAnswers(name, rate), site, addresses: new Map() }
+    const answers = new LimitAnswers(name, rate)
+    const limit: Limit = { name, answers, site, addresses: new Map(), ids: new Map() }
     limits.set(name, limit)
     return limit
   }
@@ -104,8 +108,17 @@ export function createLimiter(input: LimiterInput): Limiter {
       own: buckets.idOf(limit.name, "address", isSix ? networkOf(address, 32, 64) : address),
       site: isSix ? buckets.idOf(limit.name, "site", networkOf(address, 32, 48)) : undefined,
     }
-    if (limit.addresses.size >= REMEMBERED_ADDRESSES) limit.addresses.clear()
+    if (limit.addresses.size >= REMEMBERED) limit.addresses.clear()
     limit.addresses.set(address, made)
+    return made
+  }
+
+  function rememberedId(limit: Limit, id: string): string {
+    const known = limit.ids.get(id)
+    if (known !== undefined) return known
+    const made = buckets.idOf(limit.name, "key", id)
+    if (limit.ids.size >= REMEMBERED) limit.ids.clear()
+    limit.ids.set(id, made)
     return made
   }
 
@@ -178,6 +191,11 @@ export function createLimiter(input: LimiterInput): Limiter {
       buckets.advance()
       const { answers } = limitOf(name, rate)
       return takeAt(buckets.place(name, buckets.idOf(name, "key", whom), address), answers)
+    },
+    takeId(name, rate, id) {
+      buckets.advance()
+      const limit = limitOf(name, rate)
+      return takeAt(buckets.place(name, rememberedId(limit, id), UNKNOWN), limit.answers)
     },
     takeAddress(name, rate, address) {
       buckets.advance()

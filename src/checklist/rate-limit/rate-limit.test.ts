@@ -116,6 +116,16 @@ test("keys and limits do not count for each other, also when their texts run tog
   assert.equal(limiter.take("ab", one, "c").kind, "refusal")
 })
 
+test("a remembered id is the same key, and is counted on when what was remembered is forgotten", () => {
+  const { limiter } = setUp(10_000)
+  const five = rate("5/minute")
+  for (let count = 0; count < 3; count++) assert.equal(limiter.takeId("user", five, "one").kind, "pass")
+  for (let other = 0; other < 5_000; other++) limiter.takeId("user", five, `other ${other}`)
+  assert.equal(limiter.take("user", five, "one").kind, "pass")
+  assert.equal(limiter.takeId("user", five, "one").kind, "pass")
+  assert.equal(limiter.takeId("user", five, "one").kind, "refusal")
+})
+
 test("looking consumes nothing", () => {
   const { limiter } = setUp()
   const two = rate("2/minute")

@@ -1,0 +1,364 @@
+/**
+ * `npm run bench`: ratios measured side by side in one run. Servers on one processor, load on another, rounds interleaved,
+ * medians. `npm run bench -- me rotation` measures a part; `--rounds 9` more rounds.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { availableParallelism, cpus, tmpdir } from "node:os"
+import { join } from "node:path"
+import {
+  type Child,
+  cpuMicroseconds,
+  LOAD_CORE,
+  pinWorkers,
+  residentMb,
+  SERVER_CORE,
+  start,
+  wrk,
+} from "./process.ts"
+
+const PASSWORD = "violet kettle ninety moss"
+const words = process.argv.slice(2)
+const roundsAt = words.indexOf("--rounds")
+const ROUNDS = roundsAt < 0 ? 5 : Number(words[roundsAt + 1])
+const asked = words.filter((word, index) => !word.startsWith("--") && index !== roundsAt + 1)
+const folder = mkdtempSync(join(tmpdir(), "nightlatch-bench-"))
+
+interface Row {
+  readonly what: string
+  readonly value: string
+  readonly gate: string
+  readonly holds: boolean | undefined
+}
+
+interface Value<T> {
+  readonly value: T
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+const spread = (values: readonly number[]): string =>
+  `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`
+
+function ratio(what: string, values: readonly number[], gate: number, more: string = ""): Row {
+  const value = median(values)
+  return {
+    what,
+    value: `${value.toFixed(2)} (${spread(values)})${more}`,
+    gate: `≥ ${gate}`,
+    holds: value >= gate,
+  }
+}
+
+const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  me: benchMe,
+  rotation: benchRotation,
+  "sign-in": benchSignIn,
+  flood: benchFlood,
+  enumeration: benchEnumeration,
+  memory: benchMemory,
+  start: benchStart,
+}
+
+/** CPU of the server process for one answered request, guarded against bare. */
+async function benchMe(): Promise<readonly Row[]> {
+  const guarded = await start("server.ts", ["guarded"], SERVER_CORE)
+  const bare = await start("server.ts", ["bare"], SERVER_CORE)
+  const { port, cookies } = (
+    await guarded.ask<Value<{ port: number; cookies: string[] }>>({ sessions: 1000 })
+  ).value
+  const sample = await sampleOf(port, cookies[0] ?? "")
+  const { port: barePort } = (await bare.ask<Value<{ port: number }>>(sample)).value
+  const script = join(folder, "me.lua")
+  const accessOnly = cookies.map((cookie) => cookie.split("; ").find((pair) => pair.includes("access")) ?? "")
+  writeFileSync(
+    script,
+    `local cookies = {${accessOnly.map((cookie) => JSON.stringify(cookie)).join(",")}}
+local at = 0
+request = function()
+  at = at % #cookies + 1
+  return wrk.format("GET", "/auth/me", { ["Host"] = "localhost:3000", ["Cookie"] = cookies[at] })
+end\n`,
+  )
+  const cost = async (child: Child, at: number): Promise<number> => {
+    const before = cpuMicroseconds(child.pid)
+    const answered = await wrk(`http://127.0.0.1:${at}`, script, 3)
+    return (cpuMicroseconds(child.pid) - before) / answered
+  }
+  await cost(guarded, port)
+  await cost(bare, barePort)
+  const ratios: number[] = []
+  const costs: number[][] = [[], []]
+  for (let round = 0; round < ROUNDS; round++) {
+    const [own, floor] = [await cost(guarded, port), await cost(bare, barePort)]
+    costs[0]?.push(own)
+    costs[1]?.push(floor)
+    ratios.push(floor / own)
+  }
+  await Promise.all([guarded.stop(), bare.stop()])
+  const detail = `; ${median(costs[0] ?? []).toFixed(1)} µs against ${median(costs[1] ?? []).toFixed(1)} µs`
+  return [ratio("guarded `me` / bare node:http with the same headers, work per CPU", ratios, 0.75, detail)]
+}
+
+/** One answer with its headers, for the bare server to imitate. */
+async function sampleOf(port: number, cookie: string): Promise<{ headers: string[]; body: string }> {
+  const { request } = await import("node:http")
+  return new Promise((resolve, reject) => {
+    request(
+      { port, host: "127.0.0.1", path: "/auth/me", headers: { host: "localhost:3000", cookie } },
+      (response) => {
+        let body = ""
+        response.setEncoding("utf8").on("data", (text: string) => {
+          body += text
+        })
+        response.on("end", () => {
+          if (response.statusCode !== 200) return reject(new Error(`me: ${response.statusCode} ${body}`))
+          const pairs: string[] = []
+          for (let at = 0; at < response.rawHeaders.length; at += 2) {
+            const [name = "", value = ""] = response.rawHeaders.slice(at, at + 2)
+            if (!/^(?:date|connection|keep-alive)$/i.test(name)) pairs.push(name, value)
+          }
+          return resolve({ headers: pairs, body })
+        })
+      },
+    )
+      .on("error", reject)
+      .end()
+  })
+}
+
+/** 64 clients, each rotating its own token as fast as it gets the next; strict single use, so that each call rotates. */
+async function benchRotation(): Promise<readonly Row[]> {
+  const server = await start("server.ts", ["guarded", join(folder, "rotation", "data.db"), "0"], SERVER_CORE)
+  const baseline = await start("baseline.ts", [], SERVER_CORE)
+  const load = await start("load.ts", [], LOAD_CORE)
+  const ratios: number[] = []
+  const speeds: number[] = []
+  let batch = 1
+  for (let round = 0; round <= ROUNDS; round++) {
+    const { port, cookies } = (await server.ask<Value<{ port: number; cookies: string[] }>>({ sessions: 64 }))
+      .value
+    const { perSecond } = (
+      await load.ask<Value<{ perSecond: number }>>({ kind: "rotate", port, cookies, milliseconds: 3000 })
+    ).value
+    batch = (await server.ask<Value<{ batch: number }>>({})).value.batch
+    const floor = (
+      await baseline.ask<Value<number>>({ kind: "updates", batch: Math.round(batch), milliseconds: 3000 })
+    ).value
+    if (round === 0) continue
+    speeds.push(perSecond)
+    ratios.push(perSecond / floor)
+  }
+  await Promise.all([server.stop(), baseline.stop(), load.stop()])
+  const detail = `; ${median(speeds).toFixed(0)} per second, ${batch.toFixed(1)} to a commit`
+  return [
+    ratio(
+      "rotations over HTTP at 64 clients / the same UPDATE in a loop, FULL, same batch",
+      ratios,
+      0.5,
+      detail,
+    ),
+  ]
+}
+
+async function benchSignIn(): Promise<readonly Row[]> {
+  const concurrency = Math.max(1, Math.min(availableParallelism() - 1, 3))
+  const emails = Array.from({ length: 8 }, (_, index) => `person${index}@example.com`)
+  const server = await start("server.ts", ["guarded", join(folder, "sign-in", "data.db")])
+  const baseline = await start("baseline.ts", [])
+  const load = await start("load.ts", [], SERVER_CORE)
+  const { port } = (await server.ask<Value<{ port: number }>>({ account: emails, password: PASSWORD })).value
+  await baseline.ask({ kind: "hashes", concurrency, milliseconds: 100 })
+  if (availableParallelism() === 2) {
+    pinWorkers(server.pid, LOAD_CORE)
+    pinWorkers(baseline.pid, LOAD_CORE)
+  }
+  const ratios: number[] = []
+  const speeds: number[] = []
+  for (let round = 0; round <= ROUNDS; round++) {
+    const { perSecond } = (
+      await load.ask<Value<{ perSecond: number }>>({
+        kind: "sign-in",
+        port,
+        emails,
+        password: PASSWORD,
+        milliseconds: 4000,
+      })
+    ).value
+    const floor = (await baseline.ask<Value<number>>({ kind: "hashes", concurrency, milliseconds: 4000 }))
+      .value
+    if (round === 0) continue
+    speeds.push(perSecond)
+    ratios.push(perSecond / floor)
+  }
+  await Promise.all([server.stop(), baseline.stop(), load.stop()])
+  return [
+    ratio(
+      `sign-ins / bare argon2id at ${concurrency}`,
+      ratios,
+      0.95,
+      `; ${median(speeds).toFixed(0)} per second`,
+    ),
+  ]
+}
+
+async function benchFlood(): Promise<readonly Row[]> {
+  const emails = Array.from({ length: 32 }, (_, index) => `person${index}@example.com`)
+  const server = await start("server.ts", ["guarded", join(folder, "flood", "data.db")])
+  const [flood, watch] = [await start("load.ts", []), await start("load.ts", [])]
+  const { port } = (await server.ask<Value<{ port: number }>>({ account: emails, password: PASSWORD })).value
+  const { cookies } = (await server.ask<Value<{ cookies: string[] }>>({ sessions: 1 })).value
+  const look = () =>
+    watch.ask<Value<{ p50: number; p99: number }>>({
+      kind: "latency",
+      port,
+      cookie: cookies[0],
+      milliseconds: 4000,
+    })
+  await look()
+  const idle: number[] = []
+  const flooded: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    idle.push((await look()).value.p99)
+    const running = flood.ask({ kind: "sign-in", port, emails, password: PASSWORD, milliseconds: 5000 })
+    await new Promise((later) => setTimeout(later, 500))
+    flooded.push((await look()).value.p99)
+    await running
+  }
+  await Promise.all([server.stop(), flood.stop(), watch.stop()])
+  const factors = flooded.map((value, index) => value / (idle[index] ?? 1))
+  const factor = median(factors)
+  return [
+    {
+      what: "p99 of `me` in a flood of 32 sign-ins / idle",
+      value: `${factor.toFixed(1)} (${spread(factors)}); ${median(flooded).toFixed(1)} ms against ${median(idle).toFixed(1)} ms`,
+      gate: "≤ 5",
+      holds: factor <= 5,
+    },
+  ]
+}
+
+/** Known against unknown, beside two unknown ones: what differs more than those two do tells something. */
+async function benchEnumeration(): Promise<readonly Row[]> {
+  const server = await start("server.ts", ["guarded", join(folder, "enumeration", "data.db")])
+  const load = await start("load.ts", [])
+  const { port } = (
+    await server.ask<Value<{ port: number }>>({ account: ["known@example.com"], password: PASSWORD })
+  ).value
+  const rows: Row[] = []
+  for (const path of ["login", "register", "password/forgot"]) {
+    const password = path === "login" ? ',"password":"seven copper lanterns drift"' : ""
+    const bodies = ["known@example.com", "nobodyROUND@example.com", "strangerROUND@example.com"].map(
+      (email) => `{"email":"${email}"${password}}`,
+    )
+    const rounds = (path === "login" ? 40 : 200) * ROUNDS
+    const times = (
+      await load.ask<Value<number[][]>>({ kind: "compare", port, bodies, path: `/auth/${path}`, rounds })
+    ).value
+    const [known = 0, unknown = 0, control = 0] = times.map((each) => median(each))
+    rows.push({
+      what: `time of \`${path}\`, known less unknown (unknown less another unknown)`,
+      value: `${((known - unknown) * 1000).toFixed(0)} µs (${((unknown - control) * 1000).toFixed(0)} µs) of ${known.toFixed(2)} ms, ${rounds} rounds`,
+      gate: "",
+      holds: undefined,
+    })
+  }
+  await Promise.all([server.stop(), load.stop()])
+  return rows
+}
+
+async function benchMemory(): Promise<readonly Row[]> {
+  const row = (what: string, megabytes: number): Row => ({
+    what,
+    value: `${megabytes.toFixed(0)} MB`,
+    gate: "",
+    holds: undefined,
+  })
+  const server = await start("server.ts", ["guarded", join(folder, "memory", "data.db")])
+  const idle = residentMb(server.pid)
+  const { port, cookies } = (
+    await server.ask<Value<{ port: number; cookies: string[] }>>({ sessions: 100_000, silent: true })
+  ).value
+  const { request, Agent } = await import("node:http")
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+  await Promise.all(
+    cookies.map(
+      (cookie) =>
+        new Promise<void>((resolve, reject) => {
+          request(
+            { port, host: "127.0.0.1", path: "/auth/me", agent, headers: { host: "localhost:3000", cookie } },
+            (response) =>
+              response
+                .resume()
+                .on("end", () => (response.statusCode === 200 ? resolve() : reject(new Error("me")))),
+          )
+            .on("error", reject)
+            .end()
+        }),
+    ),
+  )
+  agent.destroy()
+  await new Promise((later) => setTimeout(later, 3000))
+  const full = residentMb(server.pid)
+  await server.stop()
+  return [
+    row("memory, idle (library and server, sources)", idle),
+    row("memory with 100,000 live sessions and 10,000 cached tokens", full),
+  ]
+}
+
+/** The ready-made service from its start to its first answer, and its memory then. */
+async function benchStart(): Promise<readonly Row[]> {
+  const { spawn } = await import("node:child_process")
+  const { fileURLToPath } = await import("node:url")
+  const { existsSync, mkdirSync } = await import("node:fs")
+  const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url))
+  if (!existsSync(main)) throw new Error("the package is not built: npm run build")
+  const cwd = join(folder, "start")
+  mkdirSync(cwd)
+  const times: number[] = []
+  const sizes: number[] = []
+  for (let round = 0; round <= ROUNDS; round++) {
+    const began = performance.now()
+    const child = spawn(process.execPath, [main, "serve", "--port", "3199"], {
+      cwd,
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(folder, "cache") },
+      stdio: "ignore",
+    })
+    while ((await fetch("http://localhost:3199/readyz").catch(() => undefined))?.status !== 200) {
+      if (performance.now() - began > 10_000) throw new Error("not ready after 10 s")
+      await new Promise((later) => setTimeout(later, 5))
+    }
+    times.push(performance.now() - began)
+    sizes.push(residentMb(child.pid ?? 0))
+    const ended = new Promise((resolve) => child.once("exit", resolve))
+    child.kill("SIGTERM")
+    await ended
+  }
+  const value = `${median(times.slice(1)).toFixed(0)} ms, ${median(sizes).toFixed(0)} MB`
+  return [{ what: "service, built: start to ready, and its memory then", value, gate: "", holds: undefined }]
+}
+
+const names = asked.length > 0 ? asked : Object.keys(BENCHES)
+const unknown = names.filter((name) => BENCHES[name] === undefined)
+if (unknown.length > 0 || !(ROUNDS >= 1)) {
+  console.error(`Known: ${Object.keys(BENCHES).join(", ")}; --rounds N`)
+  process.exit(2)
+}
+console.log(
+  `${cpus()[0]?.model ?? "?"}, ${availableParallelism()} processors, Node ${process.version}, ${ROUNDS} rounds\n`,
+)
+console.log("| what | median (range) | gate | |\n|---|---|---|---|")
+let missed = 0
+try {
+  for (const name of names) {
+    for (const { what, value, gate, holds } of (await BENCHES[name]?.()) ?? []) {
+      if (holds === false) missed++
+      console.log(
+        `| ${what} | ${value} | ${gate} | ${holds === undefined ? "" : holds ? "holds" : "MISSED"} |`,
+      )
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+process.exit(missed > 0 ? 1 : 0)
