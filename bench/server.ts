@@ -10,7 +10,9 @@ import type { Store } from "../src/store/store.ts"
 import { answer } from "./process.ts"
 
 const ORIGIN = "http://localhost:3000"
-const FREE = "1000000/second"
+// Above what the load reaches from one address, and for each of a thousand users; counted and told like any other rate.
+const FREE = "200000/second burst 4000"
+const PER_USER = "6000/minute burst 4000"
 
 if (process.argv[2] === "bare") await serveBare()
 else await serveGuarded(process.argv[3] ?? ":memory:", process.argv[4] ?? "5")
@@ -41,7 +43,7 @@ async function serveGuarded(path: string, delay: string): Promise<void> {
     overload: { loopDelayMs: 5_000 },
     rateLimit: {
       perAddress: FREE,
-      perUser: FREE,
+      perUser: PER_USER,
       login: { perAccount: FREE, perDevice: FREE, perAddress: FREE },
       refresh: { perAddress: FREE },
       mail: { perAddress: FREE },

@@ -34,8 +34,7 @@ const DECIDE = sql`
 const ROTATE = sql`
   UPDATE session
   SET generation = generation + 1, previous_hash = current_hash, current_hash = ?, salt = ?, rotated_at = ?, idle_end = ?
-  WHERE id = ? AND generation = ? AND current_hash = ? AND revoked_at IS NULL
-  RETURNING *`
+  WHERE id = ? AND generation = ? AND current_hash = ? AND revoked_at IS NULL`
 const REVOKE = sql`UPDATE session SET revoked_at = ?, reason = ? WHERE id = ? AND revoked_at IS NULL`
 
 export function presentRefresh(
@@ -66,18 +65,11 @@ export function presentRefresh(
   switch (verdict) {
     case "rotated": {
       const idleEnd = now + input.idleMs
-      const moved = db.first(
-        ROTATE,
-        input.nextHash,
-        input.nextSalt,
-        now,
-        idleEnd,
-        id,
-        input.generation,
-        input.hash,
-      )
-      if (moved === undefined) throw new UnavailableError("a rotation found its row changed")
-      return passed(db, now, verdict, { ...session, ...readSession(moved) }, input.nextSalt, input.nextHash)
+      const { nextHash, nextSalt, generation, hash } = input
+      const { changes } = db.run(ROTATE, nextHash, nextSalt, now, idleEnd, id, generation, hash)
+      if (changes !== 1) throw new UnavailableError("a rotation found its row changed")
+      const moved = { ...session, generation: generation + 1, rotatedAt: now, idleEnd }
+      return passed(db, now, verdict, moved, nextSalt, nextHash)
     }
     case "coalesced":
     case "retry":
