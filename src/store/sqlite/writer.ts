@@ -23,7 +23,9 @@ interface Operation {
 
 /**
  * Durable by default, at the price of one fsync for all that arrives in one turn of the event loop: what is queued runs in
- * one transaction, each operation in a savepoint of its own, and every answer leaves after the commit.
+ * one transaction, and every answer leaves after the commit. Operations hardly ever fail, so they run without savepoints at
+ * first; when one does, everything is rolled back and runs again, each in a savepoint of its own. So `work` may be called
+ * twice, and changes nothing but the database.
  */
 export class Writer {
   readonly #db: Executor
@@ -98,11 +100,9 @@ export class Writer {
 
   #commit(batch: readonly Operation[]): void {
     try {
-      if (batch.length === 1) {
-        const [only] = batch
-        if (only !== undefined) only.outcome = { value: only.work() }
-      } else {
-        for (const operation of batch) this.#runOne(operation)
+      if (!this.#runTogether(batch)) {
+        this.#db.run(BEGIN)
+        for (const operation of batch) this.#runApart(operation)
       }
       this.#db.run(COMMIT)
     } catch (error) {
@@ -117,7 +117,19 @@ export class Writer {
     }
   }
 
-  #runOne(operation: Operation): void {
+  /** @returns false when one of several failed: then nothing of any is left. Throws when it was the only one. */
+  #runTogether(batch: readonly Operation[]): boolean {
+    try {
+      for (const operation of batch) operation.outcome = { value: operation.work() }
+      return true
+    } catch (error) {
+      if (batch.length === 1) throw error
+      this.#rollBack()
+      return false
+    }
+  }
+
+  #runApart(operation: Operation): void {
     this.#db.run(SAVEPOINT)
     try {
       operation.outcome = { value: operation.work() }
