@@ -74,7 +74,7 @@ const MIGRATIONS = [
       leased INTEGER NOT NULL DEFAULT 0 CHECK (leased IN (0, 1))
     ) STRICT;
     CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
-    CREATE INDEX outbox_recipient ON outbox (email, created_at);
+    CREATE INDEX outbox_recipient ON outbox (email, created_at) WHERE counted = 1;
     CREATE INDEX outbox_created ON outbox (created_at);
 
     CREATE TABLE event (
