@@ -17,7 +17,12 @@ const FREE = "200000/second burst 4000"
 const PER_USER = "6000/minute burst 4000"
 
 if (process.argv[2] === "bare") await serveBare()
-else await serveGuarded(process.argv[3] ?? ":memory:", process.argv[4] ?? "5")
+else
+  await serveGuarded(
+    process.argv[3] ?? ":memory:",
+    process.argv[4] ?? "5",
+    process.argv[5] ?? generateSecret(),
+  )
 
 async function listen(listener: RequestListener): Promise<number> {
   const server = createServer(listener)
@@ -36,10 +41,10 @@ async function serveBare(): Promise<void> {
   })
 }
 
-async function serveGuarded(path: string, delay: string): Promise<void> {
+async function serveGuarded(path: string, delay: string, secret: string): Promise<void> {
   const policies = readPolicies({
     origin: ORIGIN,
-    secret: generateSecret(),
+    secret,
     database: path,
     session: { toleratedDelaySeconds: Number(delay) },
     overload: { loopDelayMs: 5_000 },
