@@ -26,6 +26,11 @@ export interface Facts {
     readonly blocklistSize: number
     readonly concurrency: number
   }
+  readonly emailLink: {
+    readonly enabled: boolean
+    readonly registers: boolean
+    readonly lifetimeSeconds: number
+  }
   readonly rateLimit: {
     readonly policies: readonly string[]
     readonly keys: number

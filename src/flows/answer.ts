@@ -1,10 +1,14 @@
 import type { Issued } from "../checklist/session/index.ts"
 import type { FlowCall } from "../core/flow.ts"
 import { newInstance, renderRefusal } from "../core/problem.ts"
+import { SIGN_IN_TOO_OLD } from "../core/recent-sign-in.ts"
 import { type HeaderList, jsonReply, type Reply } from "../core/request.ts"
 import type { Transport } from "../core/session.ts"
 import { type Refusal, type RefusalKind, refuse } from "../core/verdict.ts"
 import type { AccountNotice, FlowHooks, FlowParts } from "./parts.ts"
+
+/** sessions.md: linking and other risky changes need a sign-in younger than ten minutes. */
+const RECENT_MS = 600_000
 
 const BEARER_REFUSED: RefusalKind = {
   status: 403,
@@ -15,6 +19,12 @@ const BEARER_OFF: RefusalKind = {
   status: 403,
   code: "bearer.off",
   title: "Tokens in the body are not offered here.",
+}
+/** The token outlived the account it names. */
+export const ACCOUNT_GONE: RefusalKind = {
+  status: 401,
+  code: "session.ended",
+  title: "The session has ended. Sign in again.",
 }
 const DESTINATION: RefusalKind = {
   status: 403,
@@ -80,6 +90,12 @@ export function refuseDestination(call: FlowCall): Refusal | undefined {
   return destination === undefined || destination === "empty"
     ? undefined
     : refuse(DESTINATION, "Sec-Fetch-Dest is not empty")
+}
+
+/** Risky changes ask for a person who proved lately who they are (ASVS 7.5.1). */
+export function refuseStale(parts: Pick<FlowParts, "clock">, call: FlowCall): Refusal | undefined {
+  const age = parts.clock() - (call.session?.authenticatedAt ?? 0)
+  return age <= RECENT_MS ? undefined : refuse(SIGN_IN_TOO_OLD, "the sign-in is older than ten minutes")
 }
 
 /** Runs an application's hook after the commit; nothing of it reaches the answer. */

@@ -18,6 +18,8 @@ export const email: z.ZodType<string, string> = z
 export const password: z.ZodType<string, string> = z.string().min(1).max(MOST_CHARACTERS)
 /** 32 bytes in base64url, as our mails carry them. */
 export const oneTimeToken: z.ZodType<string, string> = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
+/** Six digits from a mail, as people type them: blanks and hyphens may be between. */
+export const typedCode: z.ZodType<string, string> = z.string().min(1).max(32)
 /** Whether the browser keeps the session when it closes. */
 export const remember: z.ZodType<boolean | undefined, boolean | undefined> = z.boolean().optional()
 export const transport: z.ZodType<"cookie" | "bearer" | undefined, "cookie" | "bearer" | undefined> = z

@@ -1,7 +1,10 @@
 import type { FlowMatch, FlowRoute } from "../core/flow.ts"
+import { emailChangeRoutes } from "./email-change.ts"
+import { emailLinkRoutes } from "./email-link.ts"
 import { loginRoute } from "./login.ts"
 import { logoutRoute } from "./logout.ts"
 import { accountRoutes } from "./me.ts"
+import { ownDataRoutes } from "./own-data.ts"
 import { pageRoutes } from "./page.ts"
 import type { FlowParts } from "./parts.ts"
 import { passwordRoutes } from "./password.ts"
@@ -23,7 +26,10 @@ export function createFlows(parts: FlowParts): Flows {
     ...registerRoutes(parts),
     loginRoute(parts),
     refreshRoute(parts),
+    ...emailLinkRoutes(parts),
     ...accountRoutes(parts),
+    ...emailChangeRoutes(parts),
+    ...ownDataRoutes(parts),
     logoutRoute(parts),
     ...sessionRoutes(parts),
     ...passwordRoutes(parts),

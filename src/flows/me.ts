@@ -1,15 +1,9 @@
 import type { FlowCall, FlowRoute } from "../core/flow.ts"
 import { jsonReply, type Reply } from "../core/request.ts"
 import type { Session } from "../core/session.ts"
-import { type RefusalKind, refuse } from "../core/verdict.ts"
-import { answerRefusal, refuseDestination } from "./answer.ts"
+import { refuse } from "../core/verdict.ts"
+import { ACCOUNT_GONE, answerRefusal, refuseDestination } from "./answer.ts"
 import type { FlowParts } from "./parts.ts"
-
-const GONE: RefusalKind = {
-  status: 401,
-  code: "session.ended",
-  title: "The session has ended. Sign in again.",
-}
 
 /** A verified token is one object while it is remembered, and so is what it says. */
 const replies = new WeakMap<Session, Reply>()
@@ -41,7 +35,7 @@ function me(parts: FlowParts, call: FlowCall): Reply {
   const { session } = call
   const refused = refuseDestination(call)
   if (refused !== undefined) return answerRefusal(parts, call, refused)
-  if (session === undefined) return answerRefusal(parts, call, refuse(GONE, "no session"))
+  if (session === undefined) return answerRefusal(parts, call, refuse(ACCOUNT_GONE, "no session"))
   let reply = replies.get(session)
   if (reply === undefined) {
     const { userId, sessionId, methods, roles } = session
@@ -57,7 +51,14 @@ async function account(parts: FlowParts, call: FlowCall): Promise<Reply> {
   const refused = refuseDestination(call)
   if (refused !== undefined) return answerRefusal(parts, call, refused)
   const found = await parts.store.findAccount(call.session?.userId ?? "")
-  if (found === undefined) return answerRefusal(parts, call, refuse(GONE, "the account is gone"))
-  const { id, email, roles, createdAt } = found
-  return jsonReply(200, { userId: id, email, roles, createdAt: new Date(createdAt).toISOString() })
+  if (found === undefined) return answerRefusal(parts, call, refuse(ACCOUNT_GONE, "the account is gone"))
+  const { id, email, roles, createdAt, deletionAt } = found
+  return jsonReply(200, {
+    userId: id,
+    email,
+    roles,
+    hasPassword: found.passwordHash !== null,
+    createdAt: new Date(createdAt).toISOString(),
+    deletionAt: deletionAt === null ? null : new Date(deletionAt).toISOString(),
+  })
 }

@@ -1,4 +1,5 @@
 import type { CookiePolicy } from "../checklist/cookie/index.ts"
+import type { EmailLinkPolicy, EmailLinks } from "../checklist/email-link/index.ts"
 import type { Passwords } from "../checklist/password/index.ts"
 import type { SignInLimits } from "../checklist/rate-limit/index.ts"
 import type { KnownDevices, Sessions } from "../checklist/session/index.ts"
@@ -33,12 +34,16 @@ export interface FlowParts {
   readonly tokens: Tokens
   readonly devices: KnownDevices
   readonly passwords: Passwords
+  readonly emailLinks: EmailLinks
   readonly signInLimits: SignInLimits
-  readonly mail: { readonly limits: MailLimits; readonly language: string; wake(): void }
+  readonly mail: { readonly limits: MailLimits; wake(): void }
   readonly policy: {
     readonly registration: "open" | "invited" | "closed"
     readonly bearer: boolean
     readonly bodyBytes: number
+    readonly emailLink: EmailLinkPolicy
+    /** How long an account waits between its owner's wish and its deletion. */
+    readonly deletionDelayMs: number
   }
   readonly pageHeaders: HeaderList
   readonly hooks: FlowHooks

@@ -13,6 +13,7 @@ import { answerIssued, answerRefusal, callHook } from "./answer.ts"
 import { readBody } from "./body.ts"
 import { readWhence } from "./client.ts"
 import * as fields from "./fields.ts"
+import { readLanguage } from "./language.ts"
 import { CLOSES_AT } from "./login.ts"
 import type { FlowParts } from "./parts.ts"
 import { LINK_ENDED } from "./register.ts"
@@ -97,7 +98,7 @@ async function change(parts: FlowParts, call: FlowCall): Promise<Reply> {
       { type: "password.changed", ...told },
       { type: "session.started", sessionId: beginning.row.id, ...told },
     ],
-    mail: notice(parts, "password-changed", account),
+    mail: notice(call, "password-changed", account),
   })
   if (result.kind === "refused")
     return answerRefusal(parts, call, refuse(WRONG, "the password changed meanwhile"))
@@ -120,7 +121,7 @@ async function forgot(parts: FlowParts, call: FlowCall): Promise<Reply> {
     email,
     accountId: usable ? account.id : null,
     decoy: !usable,
-    language: mail.language,
+    language: readLanguage(call.view),
     limits: mail.limits,
     limitedEvent: { type: "mail.limited", addressPrefix: readWhence(call.view).addressPrefix },
   })
@@ -145,7 +146,7 @@ async function reset(parts: FlowParts, call: FlowCall): Promise<Reply> {
     token: key,
     passwordHash: hashed.hash,
     events: (accountId) => [{ type: "password.reset", accountId, ...whence }],
-    mail: (account) => notice(parts, "password-reset", account),
+    mail: (account) => notice(call, "password-reset", account),
   })
   if (result.kind === "refused") return answerRefusal(parts, call, refuse(LINK_ENDED, "redeemed meanwhile"))
   for (const ended of result.revoked) sessions.revocations.note(ended)
@@ -155,7 +156,7 @@ async function reset(parts: FlowParts, call: FlowCall): Promise<Reply> {
 }
 
 function notice(
-  parts: FlowParts,
+  call: FlowCall,
   purpose: "password-changed" | "password-reset",
   account: { readonly id: string; readonly email: string },
 ) {
@@ -164,6 +165,6 @@ function notice(
     email: account.email,
     accountId: account.id,
     decoy: false,
-    language: parts.mail.language,
+    language: readLanguage(call.view),
   } as const
 }

@@ -11,6 +11,7 @@ import { answerIssued, answerRefusal } from "./answer.ts"
 import { readBody } from "./body.ts"
 import { readWhence } from "./client.ts"
 import * as fields from "./fields.ts"
+import { readLanguage } from "./language.ts"
 import type { FlowParts } from "./parts.ts"
 
 const NONE: RefusalKind = { status: 401, code: "session.none", title: "Sign in first." }
@@ -52,12 +53,13 @@ async function answer(
 ): Promise<Reply> {
   if (presented.kind === "refreshed") return answerIssued(parts, presented, 200)
   const { revoked } = presented
-  if (revoked?.accountId !== undefined && revoked.why !== "rollback") await warn(parts, revoked.accountId)
+  if (revoked?.accountId !== undefined && revoked.why !== "rollback")
+    await warn(parts, call, revoked.accountId)
   return answerRefusal(parts, call, presented)
 }
 
 /** Tells the person. The session has ended already: a failure here is logged and changes no answer. */
-async function warn(parts: FlowParts, accountId: string): Promise<void> {
+async function warn(parts: FlowParts, call: FlowCall, accountId: string): Promise<void> {
   const { store, mail, logger } = parts
   try {
     const account = await store.findAccount(accountId)
@@ -67,7 +69,7 @@ async function warn(parts: FlowParts, accountId: string): Promise<void> {
       email: account.email,
       accountId,
       decoy: false,
-      language: mail.language,
+      language: readLanguage(call.view),
       limits: mail.limits,
       limitedEvent: { type: "mail.limited", accountId },
     })

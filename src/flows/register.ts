@@ -14,6 +14,7 @@ import { answerIssued, answerRefusal, callHook, checkTransport, presentSessionId
 import { readBody } from "./body.ts"
 import { readWhence } from "./client.ts"
 import * as fields from "./fields.ts"
+import { readLanguage } from "./language.ts"
 import type { FlowParts } from "./parts.ts"
 
 const CLOSED: RefusalKind = { status: 403, code: "registration.closed", title: "Nobody can register here." }
@@ -66,14 +67,14 @@ async function register(parts: FlowParts, call: FlowCall): Promise<Reply> {
   const { email } = body.value
   const account = await store.findAccountByEmail(email)
   const limitedEvent = { type: "mail.limited", addressPrefix: readWhence(call.view).addressPrefix } as const
-  await store.enqueueMail({ ...mailFor(parts, email, account), limits: mail.limits, limitedEvent })
+  await store.enqueueMail({ ...mailFor(parts, call, email, account), limits: mail.limits, limitedEvent })
   mail.wake()
   return jsonReply(202, { sent: true })
 }
 
 /** Every case puts one row into the outbox; what must not be sent is a decoy. */
-function mailFor(parts: FlowParts, email: string, account: Account | undefined): NewMail {
-  const { language } = parts.mail
+function mailFor(parts: FlowParts, call: FlowCall, email: string, account: Account | undefined): NewMail {
+  const language = readLanguage(call.view)
   if (account === undefined) {
     return {
       purpose: "register",

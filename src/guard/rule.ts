@@ -4,6 +4,7 @@
  */
 import { parseRate, type RateInput } from "../checklist/rate-limit/index.ts"
 import { Faults, MisuseError } from "../core/misuse.ts"
+import { SIGN_IN_TOO_OLD } from "../core/recent-sign-in.ts"
 import type { Session } from "../core/session.ts"
 import { PASS, type RefusalKind, refuse, type Verdict } from "../core/verdict.ts"
 import type { Passed } from "./entry.ts"
@@ -17,11 +18,6 @@ export const REFRESH_NEEDED: RefusalKind = {
   title: "The access token has ended; refresh it and ask again.",
 }
 const ROLE_MISSING: RefusalKind = { status: 403, code: "guard.role", title: "This account may not do that." }
-const SIGN_IN_TOO_OLD: RefusalKind = {
-  status: 403,
-  code: "guard.recent_sign_in",
-  title: "Sign in again before doing this.",
-}
 
 /** A signed-in user. @throws MisuseError when no guard stands before the route */
 export const requireUser: Rule = (entered) =>

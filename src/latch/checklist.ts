@@ -2,6 +2,7 @@ import { state as cookie } from "../checklist/cookie/index.ts"
 import { state as cors } from "../checklist/cors/index.ts"
 import { state as csrf } from "../checklist/csrf/index.ts"
 import { state as database } from "../checklist/database/index.ts"
+import { state as emailLink } from "../checklist/email-link/index.ts"
 import { state as event } from "../checklist/event/index.ts"
 import { state as header } from "../checklist/header/index.ts"
 import { state as https } from "../checklist/https/index.ts"
@@ -33,7 +34,7 @@ const STATES: Readonly<Record<LineId, (facts: Facts) => LineState>> = {
   token,
   session,
   password,
-  "email-link": notBuilt("Sign-in by mail link"),
+  "email-link": emailLink,
   oauth: notBuilt("Sign-in by OAuth2 and OpenID Connect"),
   "rate-limit": rateLimit,
   proxy,

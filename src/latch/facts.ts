@@ -43,6 +43,11 @@ export function readFacts(input: {
       blocklistSize: BLOCKLIST_SIZE,
       concurrency: input.concurrency,
     },
+    emailLink: {
+      enabled: policies.emailLink.enabled,
+      registers: policies.emailLink.registers && (policies.given.registration ?? "open") === "open",
+      lifetimeSeconds: policies.emailLink.lifetimeMs / 1000,
+    },
     rateLimit: { policies: limiter.policies, keys: limiter.size, capacity: limiter.capacity },
     proxy: { trusted: policies.proxy.trusted },
     overload: {

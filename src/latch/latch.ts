@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { checkCors, VARY_BY_ORIGIN } from "../checklist/cors/index.ts"
 import { checkCsrf } from "../checklist/csrf/index.ts"
+import { createEmailLinks } from "../checklist/email-link/index.ts"
 import { pageHeaders } from "../checklist/header/index.ts"
 import { checkHttps } from "../checklist/https/index.ts"
 import { createOverload, type ServerLimits } from "../checklist/overload/index.ts"
@@ -37,6 +38,10 @@ import { startUpkeep } from "./upkeep.ts"
 
 /** Requests are answered within 2 s, whatever the store does; SQLite itself gives up on a locked file after 1.5 s. */
 const STORE_DEADLINE_MS = 1_750
+
+const DAY_MS = 24 * 3_600_000
+/** Long enough to notice the mail that tells of it. */
+const DELETION_DELAY_DAYS = 7
 
 /** A running Nightlatch: what adapters guard with, and what an operator looks at. */
 export interface Latch extends Guard {
@@ -92,6 +97,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     const sessions = createSessions({ policy: policies.session, ring, store, tokens, revocations, logger })
     const devices = createKnownDevices({ keys: ring.keys("known-device"), clock })
     const passwords = createPasswords({ policy: policies.password, contextWords: [origin.hostname] })
+    const emailLinks = createEmailLinks(ring.keys("email-code"))
     const limiter = createLimiter({
       keys: ring.keys("limit-key"),
       clock,
@@ -106,6 +112,8 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     const mailer = createMailer({
       store,
       send: inbox?.deliver ?? outboxTransport(policies.mail),
+      emailLinks,
+      flowLifetimeMs: policies.emailLink.lifetimeMs,
       origin,
       basePath,
       logger,
@@ -120,12 +128,15 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       tokens,
       devices,
       passwords,
+      emailLinks,
       signInLimits,
-      mail: { limits: policies.mail.limits, language: policies.mail.language, wake: () => mailer.wake() },
+      mail: { limits: policies.mail.limits, wake: () => mailer.wake() },
       policy: {
         registration: given.registration ?? "open",
         bearer: given.bearer ?? false,
         bodyBytes: policies.overload.bodyBytes,
+        emailLink: policies.emailLink,
+        deletionDelayMs: (given.deletionDelayDays ?? DELETION_DELAY_DAYS) * DAY_MS,
       },
       pageHeaders: pages,
       hooks: given.hooks ?? {},

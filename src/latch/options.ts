@@ -2,6 +2,7 @@ import * as z from "zod"
 import type { CookieOptions } from "../checklist/cookie/index.ts"
 import type { CorsOptions } from "../checklist/cors/index.ts"
 import type { CsrfOptions } from "../checklist/csrf/index.ts"
+import type { EmailLinkOptions } from "../checklist/email-link/index.ts"
 import type { EventOptions } from "../checklist/event/index.ts"
 import type { HeaderOptions } from "../checklist/header/index.ts"
 import type { HttpsOptions } from "../checklist/https/index.ts"
@@ -34,11 +35,14 @@ export interface NightlatchOptions {
   readonly publicRoutes?: readonly string[]
   /** Who may get an account. Default `"open"`: whoever proves a mailbox. */
   readonly registration?: "open" | "invited" | "closed"
+  /** Days between the wish to delete an account and its deletion, 0 to 90. Default 7. */
+  readonly deletionDelayDays?: number
   /** Whether clients that are not browsers may ask for tokens in the body. Default false. */
   readonly bearer?: boolean
   readonly cookie?: CookieOptions
   readonly cors?: CorsOptions
   readonly csrf?: CsrfOptions
+  readonly emailLink?: EmailLinkOptions
   readonly event?: EventOptions
   readonly header?: HeaderOptions
   readonly https?: HttpsOptions
@@ -75,10 +79,12 @@ const SCHEMA = z.strictObject({
   hosts: z.array(z.string()).optional(),
   publicRoutes: z.array(z.string()).optional(),
   registration: z.enum(["open", "invited", "closed"]).optional(),
+  deletionDelayDays: z.number().min(0).max(90).optional(),
   bearer: z.boolean().optional(),
   cookie: room,
   cors: room,
   csrf: room,
+  emailLink: room,
   event: room,
   header: room,
   https: room,

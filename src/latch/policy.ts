@@ -2,6 +2,7 @@ import { type CookiePolicy, readCookies } from "../checklist/cookie/index.ts"
 import { type CorsPolicy, readCors } from "../checklist/cors/index.ts"
 import { type CsrfPolicy, readCsrf } from "../checklist/csrf/index.ts"
 import { prepareFile } from "../checklist/database/index.ts"
+import { type EmailLinkPolicy, readEmailLink } from "../checklist/email-link/index.ts"
 import { type EventPolicy, readEvent } from "../checklist/event/index.ts"
 import { type HeaderPolicy, readHeader } from "../checklist/header/index.ts"
 import { type HttpsPolicy, readHttps } from "../checklist/https/index.ts"
@@ -30,6 +31,7 @@ export interface Policies {
   readonly cookie: CookiePolicy
   readonly cors: CorsPolicy
   readonly csrf: CsrfPolicy
+  readonly emailLink: EmailLinkPolicy
   readonly event: EventPolicy
   readonly header: HeaderPolicy
   readonly https: HttpsPolicy
@@ -71,6 +73,7 @@ export function readPolicies(input: unknown): Policies {
     cookie: readCookies(given.cookie, origin, faults),
     csrf: readCsrf(given.csrf, { origin, corsOrigins: cors.origins }, faults),
     header: readHeader(given.header, https, faults),
+    emailLink: readEmailLink(given.emailLink, faults),
     event: readEvent(given.event, faults),
     overload: readOverload(given.overload, faults),
     password: readPassword(given.password, faults),

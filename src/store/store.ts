@@ -1,5 +1,37 @@
 import type { NewEvent, SecurityEvent } from "../core/event.ts"
-import type { Transport } from "../core/session.ts"
+import type {
+  Account,
+  AccountChange,
+  Changed,
+  ClaimedMail,
+  CodeProof,
+  EndReason,
+  FlowKey,
+  FlowProof,
+  Identity,
+  MailFlow,
+  MailLimits,
+  NewAccount,
+  NewIdentity,
+  NewMail,
+  NewMailFlow,
+  NewSession,
+  OneTimeToken,
+  Peek,
+  RefreshPresentation,
+  RefreshResult,
+  StoredSession,
+  StoreFacts,
+  TokenKey,
+  TokenPurpose,
+} from "./records.ts"
+
+export type * from "./records.ts"
+
+/** What a sign-in of any kind comes to. */
+export type Started =
+  | { readonly kind: "started"; readonly account: Account; readonly session: StoredSession }
+  | { readonly kind: "refused" }
 
 /**
  * The verbs every engine has. Each is one atomic, durable step: it is on disk when its promise resolves, and a failure of
@@ -60,6 +92,13 @@ export interface Store {
   // ---- sessions
   /** The refresh decision of the session protocol, in one transaction with its events. */
   presentRefresh(input: RefreshPresentation): Promise<RefreshResult>
+  /** The decision of `presentRefresh` without its consequences: for pages, which recognise a session and issue nothing. */
+  peekRefresh(
+    input: Pick<
+      RefreshPresentation,
+      "sessionId" | "generation" | "hash" | "transport" | "graceMs" | "minRotateMs" | "readyAt"
+    >,
+  ): Promise<Peek>
   /** Reads without writing; for pages and for `credential` routes. */
   findSession(sessionId: string): Promise<StoredSession | undefined>
   /** Live sessions only, newest first. */
@@ -124,6 +163,124 @@ export interface Store {
     | { kind: "refused" }
   >
 
+  // ---- proof of a mailbox
+  /**
+   * Writes the flows and puts their mails into the outbox, each unless its limit is reached. A flow whose mail was limited
+   * or is a decoy is a row like any other; it never gets a link or a code.
+   */
+  startMailFlow(input: {
+    readonly flows: readonly NewMailFlow[]
+    readonly mails: readonly NewMail[]
+    readonly limits: MailLimits
+    readonly limitedEvent: NewEvent
+    readonly events: readonly NewEvent[]
+  }): Promise<void>
+  /** A live flow of this browser. */
+  findMailFlow(input: FlowKey): Promise<MailFlow | undefined>
+  /** A live flow by its link, for the page that tells who asked; gives nobody anything. */
+  findMailFlowByToken(tokenHash: Uint8Array): Promise<MailFlow | undefined>
+  /** Stores what the sender has just made, if mail and flow still live. A second attempt replaces the first one's. */
+  issueFlow(input: {
+    readonly mailId: number
+    readonly tokenHash: Uint8Array
+    readonly codeMac: Uint8Array
+  }): Promise<{ issued: boolean }>
+  /**
+   * Redeems a `sign-in` flow for the browser that asked: by its link, or by its code, whose try is counted before the
+   * comparison; after three the flow ends. Creates the account if there is none and the flow was not a decoy, completes an
+   * invitation, and starts the session.
+   */
+  completeEmailLink(input: {
+    readonly flow: FlowKey
+    readonly proof: FlowProof
+    readonly newAccountId: string
+    readonly session: NewSession
+    readonly replaces?: string
+    readonly events: (accountId: string, created: boolean) => readonly NewEvent[]
+    /** Counted when the code was wrong. */
+    readonly failedEvent: NewEvent
+  }): Promise<
+    | {
+        readonly kind: "started"
+        readonly account: Account
+        readonly session: StoredSession
+        readonly created: boolean
+      }
+    | { readonly kind: "refused"; readonly triesLeft: number }
+  >
+  /** "I did not ask for this": ends the flow of a link. */
+  denyMailFlow(input: {
+    readonly tokenHash: Uint8Array
+    readonly events: (flow: MailFlow) => readonly NewEvent[]
+  }): Promise<{ denied: boolean }>
+  /** The account's change of address under way, both halves. */
+  findEmailChange(accountId: string): Promise<{ readonly old: MailFlow; readonly new: MailFlow } | undefined>
+  /**
+   * Both codes at once, one try of each. Sets the address, ends all other sessions and everything outstanding, and mails
+   * both addresses.
+   */
+  completeEmailChange(input: {
+    readonly accountId: string
+    readonly old: CodeProof & { readonly flowId: string }
+    readonly new: CodeProof & { readonly flowId: string }
+    readonly exceptSession: string
+    readonly events: readonly NewEvent[]
+    readonly mails: (before: string, after: string) => readonly NewMail[]
+  }): Promise<
+    | { readonly kind: "changed"; readonly account: Account; readonly revoked: readonly string[] }
+    | { readonly kind: "refused"; readonly triesLeft: number }
+    /** The address became another account's meanwhile. */
+    | { readonly kind: "taken" }
+  >
+
+  // ---- identities at providers
+  findIdentity(input: { readonly issuer: string; readonly subject: string }): Promise<Identity | undefined>
+  listIdentities(accountId: string): Promise<readonly Identity[]>
+  /** Remembers the hash of a redeemed state until it would have expired anyway; false when it was there already. */
+  redeemState(input: { readonly hash: Uint8Array; readonly lifetimeMs: number }): Promise<{ fresh: boolean }>
+  /** Starts a session for whoever the identity belongs to. */
+  signInByIdentity(input: {
+    readonly issuer: string
+    readonly subject: string
+    readonly tokens: Uint8Array | null
+    readonly session: NewSession
+    readonly replaces?: string
+    readonly events: (accountId: string) => readonly NewEvent[]
+  }): Promise<Started>
+  /** An account for an address that the provider has proved, its first identity and its first session. */
+  createByIdentity(input: {
+    readonly identity: NewIdentity
+    readonly newAccountId: string
+    readonly email: string
+    readonly session: NewSession
+    readonly replaces?: string
+    readonly events: (accountId: string) => readonly NewEvent[]
+  }): Promise<Started>
+  /** `taken`: the identity is another account's. Linking what is linked already changes nothing. */
+  linkIdentity(input: {
+    readonly accountId: string
+    readonly identity: NewIdentity
+    readonly events: readonly NewEvent[]
+    readonly mail: NewMail
+  }): Promise<{ readonly kind: "linked" | "taken" | "unknown" }>
+  /** `last`: without it nobody could sign in to the account any more. */
+  unlinkIdentity(input: {
+    readonly accountId: string
+    readonly identityId: string
+    /** Whether a mail link is a way in. */
+    readonly mailIsWayIn: boolean
+    readonly events: readonly NewEvent[]
+    readonly mail: NewMail
+  }): Promise<{ readonly kind: "unlinked" | "last" | "unknown" }>
+
+  // ---- deletion by the owner
+  /** Sets, or with null takes back, when the account is deleted. */
+  scheduleDeletion(
+    input: AccountChange & { readonly delayMs: number | null; readonly mail?: NewMail },
+  ): Promise<Changed>
+  /** Accounts whose time has come, for upkeep. */
+  listDueDeletions(limit: number): Promise<readonly Account[]>
+
   // ---- mail
   /**
    * Puts a mail into the outbox unless a limit is reached; a limited mail is kept as a row that is never sent, so that
@@ -153,6 +310,8 @@ export interface Store {
   ): Promise<void>
 
   // ---- events and upkeep
+  /** For what changes nothing else, like a download of the own data. */
+  recordEvents(events: readonly NewEvent[]): Promise<void>
   /** Newest first; `before` is the last id of the page before. */
   listEvents(page: {
     readonly accountId?: string
@@ -169,198 +328,4 @@ export interface Store {
   /** For the checklist. */
   describe(): StoreFacts
   close(): Promise<void>
-}
-
-export interface Account {
-  readonly id: string
-  readonly email: string
-  /** PHC text; null for an invitation. */
-  readonly passwordHash: string | null
-  readonly roles: readonly string[]
-  /** Rises whenever facts that stand in access tokens change. */
-  readonly epoch: number
-  /** Failed password attempts in a row. */
-  readonly failures: number
-  readonly createdAt: number
-  /** When the mailbox was proved; null for an invitation. */
-  readonly verifiedAt: number | null
-  readonly disabledAt: number | null
-}
-
-interface NewAccount {
-  readonly id: string
-  readonly email: string
-  readonly passwordHash: string | null
-  readonly roles: readonly string[]
-  readonly verified: boolean
-  readonly events: readonly NewEvent[]
-  readonly mail?: NewMail
-}
-
-interface AccountChange {
-  readonly accountId: string
-  readonly events: readonly NewEvent[]
-}
-
-export type Changed =
-  /** `revoked`: the sessions that ended with it, so that they can be refused at once. */
-  | { readonly kind: "changed"; readonly account: Account; readonly revoked: readonly string[] }
-  | { readonly kind: "unknown" }
-
-export type EndReason =
-  | "logout"
-  | "user"
-  | "replaced"
-  | "password"
-  | "reset"
-  | "disabled"
-  | "deleted"
-  | "reuse"
-  | "late-parent"
-  | "rollback"
-
-/** What the session room decides at sign-in; generation 1, never rotated. */
-export interface NewSession {
-  readonly id: string
-  /** SHA-256 of the first secret. */
-  readonly hash: Uint8Array
-  /** Random; in generation 1 it made nothing and only keeps the column full. */
-  readonly salt: Uint8Array
-  readonly idleMs: number
-  readonly absoluteMs: number
-  readonly transport: Transport
-  /** Remember-me; otherwise the browser forgets the cookies when it closes. */
-  readonly persistent: boolean
-  readonly methods: readonly string[]
-  readonly client: string
-  readonly addressPrefix: string
-}
-
-/** A session row without its hashes. */
-export interface StoredSession {
-  readonly id: string
-  readonly accountId: string
-  readonly createdAt: number
-  readonly absoluteEnd: number
-  readonly idleEnd: number
-  readonly generation: number
-  /** null in generation 1. */
-  readonly rotatedAt: number | null
-  readonly revokedAt: number | null
-  readonly reason: EndReason | null
-  readonly transport: Transport
-  readonly persistent: boolean
-  readonly authenticatedAt: number
-  readonly methods: readonly string[]
-  readonly client: string
-  readonly addressPrefix: string
-}
-
-/** A genuine token (its mac was right) and the successor the caller derived from it. */
-export interface RefreshPresentation {
-  readonly sessionId: string
-  readonly generation: number
-  /** SHA-256 of the presented secret. */
-  readonly hash: Uint8Array
-  /** Used only when this presentation rotates. */
-  readonly nextHash: Uint8Array
-  readonly nextSalt: Uint8Array
-  readonly transport: Transport
-  /** The parent is a retry while the last rotation's age is at most this; never when it is 0. */
-  readonly graceMs: number
-  /** The current token is coalesced while the last rotation's age is less than this. */
-  readonly minRotateMs: number
-  readonly idleMs: number
-  /**
-   * When this process became ready, by the store's clock. If that was after the last rotation and less than 5 minutes
-   * after it, both ages above count from it: a grace that starts anew must not meet a rotation that does not wait for it.
-   */
-  readonly readyAt: number
-  /** Events for each verdict that revokes. */
-  readonly events: Readonly<Record<"reuse" | "late-parent" | "rollback", readonly NewEvent[]>>
-}
-
-export type RefreshVerdict =
-  /** Current, old enough: the row moved to the successor. */
-  | "rotated"
-  /** Current, rotated a moment ago: a new access token and nothing else. */
-  | "coalesced"
-  /** The parent inside the grace: recompute the successor from `salt` and check it against `currentHash`. */
-  | "retry"
-  /** These three revoked the session. */
-  | "late-parent"
-  | "reuse"
-  | "rollback"
-  /** Revoked before, or past an end. */
-  | "ended"
-  | "unknown"
-
-export type RefreshResult =
-  | {
-      readonly verdict: "rotated" | "coalesced" | "retry"
-      readonly session: StoredSession
-      readonly account: Account
-      readonly salt: Uint8Array
-      readonly currentHash: Uint8Array
-      /** The store's clock at the decision. */
-      readonly now: number
-    }
-  | {
-      readonly verdict: "late-parent" | "reuse" | "rollback" | "ended" | "unknown"
-      readonly accountId?: string
-    }
-
-export type TokenPurpose = "register" | "reset"
-
-/** The purpose is part of the key: a token of another purpose is not found. */
-interface TokenKey {
-  readonly hash: Uint8Array
-  readonly purpose: TokenPurpose
-}
-
-export interface OneTimeToken {
-  readonly purpose: TokenPurpose
-  readonly email: string
-  readonly accountId: string | null
-  readonly expiresAt: number
-}
-
-export type MailPurpose =
-  | "register"
-  | "already-registered"
-  | "invite"
-  | "reset"
-  | "password-changed"
-  | "password-reset"
-  | "signed-out-for-safety"
-
-export interface NewMail {
-  readonly purpose: MailPurpose
-  readonly email: string
-  readonly accountId: string | null
-  /** Written like any other row and dropped unsent. */
-  readonly decoy: boolean
-  readonly language: string
-}
-
-/** Counted over rows kept in the outbox; notices about the account's safety are not limited. */
-export interface MailLimits {
-  readonly perRecipientHour: number
-  readonly perRecipientDay: number
-  readonly totalHour: number
-}
-
-export interface ClaimedMail extends NewMail {
-  readonly id: number
-  readonly attempts: number
-}
-
-export interface StoreFacts {
-  readonly engine: "sqlite"
-  readonly location: "file" | "memory"
-  readonly fileMode: number | undefined
-  readonly folderMode: number | undefined
-  readonly durable: boolean
-  /** How many distinct statement texts were prepared so far. */
-  readonly statements: number
 }

@@ -4,7 +4,7 @@ import { decide, type Presentation, type Row } from "./reference.ts"
 
 /** The reference beside a real store: every presentation is decided by both, and they must agree. */
 export interface Shadow {
-  readonly store: Pick<Store, "presentRefresh" | "readRevocations">
+  readonly store: Pick<Store, "presentRefresh" | "peekRefresh" | "readRevocations">
   readonly rows: Map<string, Row>
   /** How often each verdict was given. */
   readonly verdicts: Map<string, number>
@@ -47,7 +47,11 @@ export function shadow(store: Store, clock: () => number): Shadow {
   return {
     rows,
     verdicts,
-    store: { presentRefresh, readRevocations: (since) => store.readRevocations(since) },
+    store: {
+      presentRefresh,
+      peekRefresh: (input) => store.peekRefresh(input),
+      readRevocations: (since) => store.readRevocations(since),
+    },
     signedIn(session, hash, salt) {
       const { generation, rotatedAt, revokedAt, idleEnd, absoluteEnd } = session
       assert.deepEqual([generation, rotatedAt, revokedAt], [1, null, null])

@@ -15,6 +15,17 @@ export interface CookieNames {
   readonly device: string
 }
 
+/** `oauth_` is followed by what tells several flows of one browser apart. */
+export type FlowCookieName = "sign_in" | "pending_link" | `oauth_${string}`
+
+export interface FlowCookie {
+  readonly name: string
+  /** Undefined when it is absent, malformed or there twice. */
+  read(cookieHeaders: readonly string[]): string | undefined
+  set(value: string, maxAgeSeconds: number): Header
+  clear(): Header
+}
+
 export interface CookiePolicy {
   readonly topology: "one-host" | "loopback-http"
   readonly names: CookieNames
@@ -31,6 +42,11 @@ export interface CookiePolicy {
   setRefresh(value: string, maxAgeSeconds: number | undefined): Header
   /** 180 days. It selects a limit bucket, has no authority and survives logout. */
   setDevice(value: string): Header
+  /**
+   * A short-lived cookie that binds this browser to a flow and holds no authority by itself. It is Lax, because the request
+   * that follows a click in a mail or a provider's redirect carries no Strict one.
+   */
+  flow(name: FlowCookieName): FlowCookie
   /** Expires the access and the refresh cookie. */
   clear(): HeaderList
   /** A Cookie header line without our refresh cookie; the rest is as it was. Empty when nothing is left. */
@@ -46,6 +62,7 @@ const MOST_BYTES = 4096
 const DEVICE_SECONDS = 180 * 86_400
 
 const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Strict"
+const FLOW_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 
 // What our tokens are made of; all of it is cookie-octet.
 const VALUE = /^[A-Za-z0-9._~-]+$/
@@ -81,12 +98,26 @@ export function createCookiePolicy(topology: CookiePolicy["topology"], origin: U
     setAccess: (value: string, maxAge: number | undefined) => set(names.access, value, maxAge),
     setRefresh: (value: string, maxAge: number | undefined) => set(names.refresh, value, maxAge),
     setDevice: (value: string) => set(names.device, value, DEVICE_SECONDS),
+    flow(kind: FlowCookieName): FlowCookie {
+      const name = `${PREFIX}${kind}${suffix}`
+      return {
+        name,
+        read: (headers) => readPairs(headers, [name]).values[0],
+        set: (value, maxAge) => set(name, value, maxAge, FLOW_ATTRIBUTES),
+        clear: () => ["set-cookie", `${name}=; Max-Age=0; ${FLOW_ATTRIBUTES}`],
+      }
+    },
     clear: () => expired,
     stripRefresh: (header: string) => withoutCookie(header, names.refresh),
   })
 }
 
-function set(name: string, value: string, maxAgeSeconds: number | undefined): Header {
+function set(
+  name: string,
+  value: string,
+  maxAgeSeconds: number | undefined,
+  attributes: string = ATTRIBUTES,
+): Header {
   const faulty = !VALUE.test(value) || Number.isNaN(maxAgeSeconds)
   if (faulty || name.length + value.length > MOST_BYTES) {
     throw new MisuseError([
@@ -99,5 +130,5 @@ function set(name: string, value: string, maxAgeSeconds: number | undefined): He
     ])
   }
   const age = maxAgeSeconds === undefined ? "" : `Max-Age=${Math.max(0, Math.floor(maxAgeSeconds))}; `
-  return ["set-cookie", `${name}=${value}; ${age}${ATTRIBUTES}`]
+  return ["set-cookie", `${name}=${value}; ${age}${attributes}`]
 }

@@ -23,6 +23,7 @@ const account: Account = {
   createdAt: 0,
   verifiedAt: 0,
   disabledAt: null,
+  deletionAt: null,
 }
 
 const roots = [1, 2, 3].map((fill) => ({ mac: Buffer.alloc(32, fill), next: Buffer.alloc(32, 16 + fill) }))
@@ -40,6 +41,10 @@ function rig(order: readonly number[] = [0]): Rig {
     async presentRefresh(input: RefreshPresentation) {
       asked.push(input)
       return made.answer(input)
+    },
+    async peekRefresh() {
+      const { verdict } = made.answer({} as RefreshPresentation)
+      return verdict === "reuse" ? { verdict } : ({ verdict: "ended" } as const)
     },
     readRevocations: async () => ({ sessions: [], epochs: [], now: NOW }),
   }

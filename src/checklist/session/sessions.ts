@@ -6,6 +6,7 @@ import { type Refusal, type RefusalKind, refuse } from "../../core/verdict.ts"
 import type {
   Account,
   NewSession,
+  Peek,
   RefreshPresentation,
   RefreshResult,
   Store,
@@ -73,6 +74,8 @@ export interface Sessions {
     transport: Transport,
     from: { readonly addressPrefix: string; readonly client: string },
   ): Promise<Refreshed | RefusedRefresh>
+  /** What a refresh would come to, without doing it: pages recognise a session and issue nothing. */
+  peek(token: string, transport: Transport): Promise<Peek | undefined>
   /** Proves a token genuine without asking the store; for logout and for pages. Says nothing about the session's life. */
   readRefreshToken(token: string, transport: Transport): RefreshToken | undefined
   readonly revocations: Revocations
@@ -98,7 +101,7 @@ export interface AccessTokenIssuer {
 export function createSessions(input: {
   readonly policy: SessionPolicy
   readonly ring: SessionKeys
-  readonly store: Pick<Store, "presentRefresh">
+  readonly store: Pick<Store, "presentRefresh" | "peekRefresh">
   readonly tokens: AccessTokenIssuer
   readonly revocations: Revocations
   readonly logger: Logger
@@ -129,6 +132,16 @@ export function createSessions(input: {
   return {
     revocations,
     readRefreshToken: (token, transport) => parseRefreshToken(macKeys, transport, token),
+
+    async peek(token, transport) {
+      const presented = parseRefreshToken(macKeys, transport, token)
+      if (presented === undefined) return undefined
+      const { sessionId, generation } = presented
+      const { graceMs, minRotateMs } = policy
+      const { readyAt } = revocations
+      const hash = sha256(presented.secret)
+      return store.peekRefresh({ sessionId, generation, hash, transport, graceMs, minRotateMs, readyAt })
+    },
 
     begin(start) {
       const first = { sessionId: toBase64url(randomBytes(16)), generation: 1, secret: randomBytes(32) }

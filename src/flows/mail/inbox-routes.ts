@@ -73,14 +73,15 @@ export function inboxRoutes(input: {
   ]
 }
 
-function asJson({ at, to, subject, text, link }: InboxMail): object {
+function asJson({ at, to, subject, text, link, code }: InboxMail): object {
   return {
     at: new Date(at).toISOString(),
     to,
     subject,
     text,
     link: link ?? null,
-    token: link?.split("#token=")[1] ?? null,
+    token: link?.split(/[#?]token=/)[1] ?? null,
+    code: code ?? null,
   }
 }
 

@@ -8,6 +8,7 @@ export interface InboxMail extends OutgoingMail {
   /** When it arrived, in milliseconds since 1970. */
   readonly at: number
   readonly link: string | undefined
+  readonly code: string | undefined
 }
 
 /** Takes the mails of development instead of a server: in memory, gone at the end. */
@@ -25,7 +26,12 @@ export function createInbox(clock: Clock): Inbox {
   return {
     list: () => mails,
     async deliver(mail) {
-      const arrived = { ...mail, at: clock(), link: /https?:\/\/\S+#token=\S+/.exec(mail.text)?.[0] }
+      const arrived = {
+        ...mail,
+        at: clock(),
+        code: /\b\d{6}\b/.exec(mail.subject)?.[0],
+        link: /https?:\/\/\S+[#?]token=\S+/.exec(mail.text)?.[0],
+      }
       mails.unshift(arrived)
       mails.length = Math.min(mails.length, CAPACITY)
       for (const listener of listeners) listener(arrived)

@@ -5,12 +5,13 @@
  * Source: ASVS 6.5.1, 6.6.2; CVE-2026-62376; GHSA-3529-5m8x-rpv3.
  */
 import { randomBytes } from "node:crypto"
+import type { EmailLinks } from "../../checklist/email-link/index.ts"
 import { sha256, toBase64url } from "../../core/bytes.ts"
 import type { Logger } from "../../core/logger.ts"
 import type { ClaimedMail, MailPurpose, Store, TokenPurpose } from "../../store/store.ts"
 import type { MailPolicy, SendMail } from "./policy.ts"
 import { smtpTransport } from "./smtp.ts"
-import { renderMail } from "./template.ts"
+import { type MailSecrets, renderMail } from "./template.ts"
 
 const MINUTE_MS = 60_000
 const CLAIMED_AT_ONCE = 10
@@ -32,6 +33,9 @@ const LINKS: Partial<Record<MailPurpose, Link>> = {
   invite: { purpose: "register", page: "register", lifetimeMs: 7 * 24 * 60 * MINUTE_MS },
   reset: { purpose: "reset", page: "reset", lifetimeMs: 10 * MINUTE_MS },
 }
+/** Mails of a flow carry a code; this one a link as well. */
+const FLOW_LINK: MailPurpose = "email-link"
+const FLOW_PURPOSES: ReadonlySet<MailPurpose> = new Set([FLOW_LINK, "email-change-old", "email-change-new"])
 
 export interface Mailer {
   /** Something was put into the outbox: look soon, but after the answer. */
@@ -50,36 +54,46 @@ export function outboxTransport(policy: MailPolicy): SendMail {
 }
 
 export function createMailer(input: {
-  readonly store: Pick<Store, "claimMail" | "issueToken" | "finishMail" | "retryMail">
+  readonly store: Pick<Store, "claimMail" | "issueToken" | "issueFlow" | "finishMail" | "retryMail">
+  readonly emailLinks: Pick<EmailLinks, "newCode">
+  readonly flowLifetimeMs: number
   readonly send: SendMail
   readonly origin: URL
   readonly basePath: string
   readonly logger: Logger
 }): Mailer {
   const { store, send, origin, logger } = input
+  const base = `${origin.origin}${input.basePath}`
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   let again = false
   let stopped = false
 
   async function deliver(mail: ClaimedMail): Promise<void> {
+    const secrets = FLOW_PURPOSES.has(mail.purpose) ? await makeFlowSecrets(mail) : await makeLink(mail)
+    if (secrets !== undefined) await send(renderMail(mail, origin.host, secrets))
+  }
+
+  async function makeLink(mail: ClaimedMail): Promise<MailSecrets | undefined> {
     const link = LINKS[mail.purpose]
-    const token = link === undefined ? undefined : randomBytes(32)
-    if (link !== undefined && token !== undefined) {
-      const { purpose, lifetimeMs } = link
-      const text = toBase64url(token)
-      const { issued } = await store.issueToken({ mailId: mail.id, hash: sha256(text), purpose, lifetimeMs })
-      if (!issued) return
-    }
+    if (link === undefined) return { lifetimeMs: 0 }
+    const { purpose, lifetimeMs } = link
+    const token = toBase64url(randomBytes(32))
+    const { issued } = await store.issueToken({ mailId: mail.id, hash: sha256(token), purpose, lifetimeMs })
     // In the fragment: it never reaches a server's log, a proxy or a Referer.
-    const address =
-      link === undefined || token === undefined
-        ? undefined
-        : `${origin.origin}${input.basePath}/${link.page}#token=${toBase64url(token)}`
-    const lifetimeMs = link?.lifetimeMs ?? 0
-    await send(
-      renderMail({ purpose: mail.purpose, to: mail.email, site: origin.host, link: address, lifetimeMs }),
-    )
+    return issued ? { link: `${base}/${link.page}#token=${token}`, lifetimeMs } : undefined
+  }
+
+  /** Nothing is sent for a flow that has ended meanwhile. */
+  async function makeFlowSecrets(mail: ClaimedMail): Promise<MailSecrets | undefined> {
+    if (mail.flow === undefined) return undefined
+    const token = toBase64url(randomBytes(32))
+    const { code, mac } = input.emailLinks.newCode(mail.flow.id)
+    const { issued } = await store.issueFlow({ mailId: mail.id, tokenHash: sha256(token), codeMac: mac })
+    if (!issued) return undefined
+    // Not in the fragment: the page works without scripts, and away from the asking browser this link is worth nothing.
+    const link = mail.purpose === FLOW_LINK ? { link: `${base}/email-link?token=${token}` } : {}
+    return { code, ...link, lifetimeMs: input.flowLifetimeMs }
   }
 
   async function attempt(mail: ClaimedMail): Promise<void> {

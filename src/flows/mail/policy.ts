@@ -31,7 +31,6 @@ export interface MailPolicy {
   readonly from: string | undefined
   readonly sendMail: SendMail | undefined
   readonly limits: MailLimits
-  readonly language: string
 }
 
 const count = (most: number) => z.int().min(1).max(most).optional()
@@ -80,7 +79,6 @@ export function readMail(input: unknown, faults: Faults, from: { readonly loopba
     from: options.from,
     sendMail: options.sendMail,
     limits: { ...LIMITS, ...Object.fromEntries(given) },
-    language: "en",
   })
 }
 

@@ -17,6 +17,9 @@ const INSERT = sql`
 const SET_ROLES = sql`UPDATE account SET roles = ?, epoch = epoch + 1, epoch_at = ? WHERE id = ?`
 const SET_DISABLED = sql`UPDATE account SET disabled_at = ?, epoch = epoch + 1, epoch_at = ? WHERE id = ?`
 const DELETE = sql`DELETE FROM account WHERE id = ?`
+const DELETE_IDENTITIES = sql`DELETE FROM identity WHERE account_id = ?`
+const SCHEDULE = sql`UPDATE account SET deletion_at = ? WHERE id = ?`
+const DUE_DELETIONS = sql`SELECT * FROM account WHERE deletion_at <= ? ORDER BY deletion_at LIMIT ?`
 const FAIL = sql`UPDATE account SET failures = failures + 1 WHERE id = ? RETURNING failures`
 
 export function listAccounts(db: Executor, page: Parameters<Store["listAccounts"]>[0]): readonly Account[] {
@@ -71,9 +74,25 @@ export function deleteAccount(
   const revoked = endSessions(db, now, { accountId: account.id, reason: "deleted" })
   forgetTraces(db, account.id)
   dropOutstanding(db, account.id)
+  db.run(DELETE_IDENTITIES, toBlob(account.id))
   db.run(DELETE, toBlob(account.id))
   writeEvents(db, now, input.events)
   return { kind: "changed", account, revoked }
+}
+
+export function scheduleDeletion(
+  db: Executor,
+  now: number,
+  input: Parameters<Store["scheduleDeletion"]>[0],
+): Changed {
+  const at = input.delayMs === null ? null : now + input.delayMs
+  const { changes } = db.run(SCHEDULE, at, toBlob(input.accountId))
+  if (changes > 0 && input.mail !== undefined) insertMail(db, now, input.mail)
+  return finishChange(db, now, input, changes)
+}
+
+export function listDueDeletions(db: Executor, now: number, limit: number): readonly Account[] {
+  return db.all(DUE_DELETIONS, now, limit).map(readAccount)
 }
 
 export function countFailure(db: Executor, now: number, input: Parameters<Store["countFailure"]>[0]): void {

@@ -5,12 +5,15 @@ import { MisuseError } from "../../core/misuse.ts"
 import { sql } from "../../core/statement.ts"
 import type { Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
+import * as change from "./email-change.ts"
 import * as events from "./events.ts"
 import { Executor } from "./executor.ts"
 import { lockForService, makePrivate, modesOf } from "./file.ts"
 import * as find from "./find.ts"
+import * as identities from "./identities.ts"
 import * as mail from "./mail.ts"
-import { presentRefresh } from "./refresh.ts"
+import * as flows from "./mail-flow.ts"
+import { peekRefresh, presentRefresh } from "./refresh.ts"
 import { migrate } from "./schema.ts"
 import * as sessions from "./sessions.ts"
 import * as tokens from "./tokens.ts"
@@ -126,14 +129,33 @@ function createStore(parts: {
     presentRefresh: write((executor, now, presentation) =>
       presentRefresh(executor, now, presentation, logger),
     ),
+    peekRefresh: readNow(peekRefresh),
     findToken: readNow(tokens.findToken),
     completeRegistration: write(tokens.completeRegistration),
     resetPassword: write(tokens.resetPassword),
+    startMailFlow: write(flows.startMailFlow),
+    findMailFlow: readNow(flows.findMailFlow),
+    findMailFlowByToken: readNow(flows.findMailFlowByToken),
+    issueFlow: write(flows.issueFlow),
+    completeEmailLink: write(flows.completeEmailLink),
+    denyMailFlow: write(flows.denyMailFlow),
+    findEmailChange: readNow(change.findEmailChange),
+    completeEmailChange: write(change.completeEmailChange),
+    findIdentity: read(identities.findIdentity),
+    listIdentities: read(identities.listIdentities),
+    redeemState: write(identities.redeemState),
+    signInByIdentity: write(identities.signInByIdentity),
+    createByIdentity: write(identities.createByIdentity),
+    linkIdentity: write(identities.linkIdentity),
+    unlinkIdentity: write(identities.unlinkIdentity),
+    scheduleDeletion: write(accounts.scheduleDeletion),
+    listDueDeletions: readNow(accounts.listDueDeletions),
     enqueueMail: write(mail.enqueueMail),
     claimMail: write(mail.claimMail),
     issueToken: write(mail.issueToken),
     finishMail: write((executor, _now, mailId) => mail.finishMail(executor, mailId)),
     retryMail: write(mail.retryMail),
+    recordEvents: write(events.writeEvents),
     listEvents: read(events.listEvents),
     purge: write(upkeep.purge),
     readRevocations: readNow(upkeep.readRevocations),

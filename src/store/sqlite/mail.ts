@@ -2,16 +2,18 @@ import { sql } from "../../core/statement.ts"
 import type { ClaimedMail, MailPurpose, NewMail, Store } from "../store.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
-import { readIdOrNull, toBlobOrNull } from "./rows.ts"
+import { readFlow, readId, readIdOrNull, toBlobOrNull } from "./rows.ts"
 
 const INSERT = sql`
-  INSERT INTO outbox (purpose, email, account_id, decoy, language, created_at, counted, due_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+  INSERT INTO outbox (purpose, email, account_id, decoy, language, created_at, counted, due_at, budget, flow_id, about)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 /** Decoys count like mails: a limit that only known addresses reach would tell them apart. */
 const COUNTS = sql`
   SELECT
-    (SELECT count(*) FROM outbox WHERE email = ?1 AND created_at > ?2 - 3600000 AND counted = 1) AS hour,
-    (SELECT count(*) FROM outbox WHERE email = ?1 AND created_at > ?2 - 86400000 AND counted = 1) AS day,
+    (SELECT count(*) FROM outbox
+      WHERE email = ?1 AND created_at > ?2 - 3600000 AND counted = 1 AND budget = ?3) AS hour,
+    (SELECT count(*) FROM outbox
+      WHERE email = ?1 AND created_at > ?2 - 86400000 AND counted = 1 AND budget = ?3) AS day,
     (SELECT count(*) FROM outbox WHERE created_at > ?2 - 3600000 AND counted = 1) AS total`
 const CLAIM = sql`
   UPDATE outbox SET leased = 1, due_at = ?1 + ?2, attempts = attempts + 1
@@ -22,6 +24,7 @@ const FIND_LEASED = sql`SELECT * FROM outbox WHERE id = ? AND leased = 1 AND due
 const DROP_OLDER_TOKENS = sql`DELETE FROM one_time_token WHERE email = ? AND purpose = ?`
 const INSERT_TOKEN = sql`
   INSERT INTO one_time_token (hash, purpose, email, account_id, expires_at) VALUES (?, ?, ?, ?, ?)`
+const FLOW = sql`SELECT * FROM mail_flow WHERE id = ? AND expires_at > ?`
 const FINISH = sql`UPDATE outbox SET due_at = NULL, leased = 0 WHERE id = ?`
 const RETRY = sql`UPDATE outbox SET due_at = ?, leased = 0 WHERE id = ? AND due_at IS NOT NULL`
 
@@ -31,7 +34,7 @@ export function insertMail(db: Executor, now: number, mail: NewMail): void {
 }
 
 export function enqueueMail(db: Executor, now: number, input: Parameters<Store["enqueueMail"]>[0]): void {
-  const counts = db.first(COUNTS, input.email, now)
+  const counts = db.first(COUNTS, input.email, now, input.budget ?? "mail")
   const { perRecipientHour, perRecipientDay, totalHour } = input.limits
   const limited =
     Number(counts?.hour) >= perRecipientHour ||
@@ -52,6 +55,9 @@ function insert(db: Executor, now: number, mail: NewMail, counted: boolean, dueA
     now,
     counted ? 1 : 0,
     dueAt,
+    mail.budget ?? "mail",
+    toBlobOrNull(mail.flowId),
+    mail.about ?? null,
   )
 }
 
@@ -61,7 +67,10 @@ export function claimMail(
   input: Parameters<Store["claimMail"]>[0],
 ): readonly ClaimedMail[] {
   db.run(DROP_DECOYS, now)
-  return db.all(CLAIM, now, input.leaseMs, input.limit).map(readMail)
+  return db.all(CLAIM, now, input.leaseMs, input.limit).map((row) => {
+    const flow = row.flow_id === null ? undefined : db.first(FLOW, row.flow_id ?? null, now)
+    return { ...readMail(row), flow: flow === undefined ? undefined : readFlow(flow) }
+  })
 }
 
 export function issueToken(
@@ -97,7 +106,7 @@ export function retryMail(db: Executor, now: number, input: Parameters<Store["re
   writeEvents(db, now, [input.giveUp])
 }
 
-function readMail(row: Row): ClaimedMail {
+function readMail(row: Row): Omit<ClaimedMail, "flow"> {
   return {
     id: Number(row.id),
     purpose: String(row.purpose) as MailPurpose,
@@ -106,5 +115,7 @@ function readMail(row: Row): ClaimedMail {
     decoy: row.decoy === 1,
     language: String(row.language),
     attempts: Number(row.attempts),
+    ...(typeof row.about === "string" ? { about: row.about } : {}),
+    ...(row.flow_id instanceof Uint8Array ? { flowId: readId(row.flow_id) } : {}),
   }
 }

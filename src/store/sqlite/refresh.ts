@@ -1,9 +1,9 @@
 import type { Logger } from "../../core/logger.ts"
 import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
-import type { EndReason, RefreshPresentation, RefreshResult, RefreshVerdict } from "../store.ts"
+import type { EndReason, Peek, RefreshPresentation, RefreshResult, RefreshVerdict, Store } from "../store.ts"
 import { writeEvents } from "./events.ts"
-import type { Executor } from "./executor.ts"
+import type { Executor, Row } from "./executor.ts"
 import { findAccount } from "./find.ts"
 import { readBytes, readSession, toBlob } from "./rows.ts"
 
@@ -37,15 +37,12 @@ const ROTATE = sql`
   WHERE id = ? AND generation = ? AND current_hash = ? AND revoked_at IS NULL`
 const REVOKE = sql`UPDATE session SET revoked_at = ?, reason = ? WHERE id = ? AND revoked_at IS NULL`
 
-export function presentRefresh(
-  db: Executor,
-  now: number,
-  input: RefreshPresentation,
-  logger: Logger,
-): RefreshResult {
-  const id = toBlob(input.sessionId)
-  const row = db.first(DECIDE, {
-    id,
+/** What the decision looks at. */
+type Question = Parameters<Store["peekRefresh"]>[0]
+
+function decide(db: Executor, now: number, input: Question): Row | undefined {
+  return db.first(DECIDE, {
+    id: toBlob(input.sessionId),
     now,
     transport: input.transport,
     generation: input.generation,
@@ -54,6 +51,28 @@ export function presentRefresh(
     grace: input.graceMs,
     minimum: input.minRotateMs,
   })
+}
+
+/** The decision without its consequences. */
+export function peekRefresh(db: Executor, now: number, input: Question): Peek {
+  const row = decide(db, now, input)
+  if (row === undefined) return { verdict: "unknown" }
+  if (row.future === 1) throw new UnavailableError("a session lies more than 60 s in the future")
+  const verdict = row.verdict as RefreshVerdict
+  if (verdict !== "rotated" && verdict !== "coalesced" && verdict !== "retry") return { verdict }
+  const session = readSession(row)
+  const account = findAccount(db, session.accountId)
+  return account === undefined ? { verdict: "ended" } : { verdict, session, account }
+}
+
+export function presentRefresh(
+  db: Executor,
+  now: number,
+  input: RefreshPresentation,
+  logger: Logger,
+): RefreshResult {
+  const id = toBlob(input.sessionId)
+  const row = decide(db, now, input)
   if (row === undefined) return { verdict: "unknown" }
   if (row.future === 1) {
     logger.error({ sessionId: input.sessionId }, "a session lies in the future: the clock went back")

@@ -1,6 +1,6 @@
 import { fromBase64url, toBase64url } from "../../core/bytes.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
-import type { Account, EndReason, StoredSession } from "../store.ts"
+import type { Account, EndReason, MailFlow, MailFlowPurpose, StoredSession } from "../store.ts"
 import type { Row, Value } from "./executor.ts"
 
 /** Ids are base64url outside and 16 bytes inside; what is not an id matches nothing. */
@@ -39,6 +39,7 @@ export function readAccount(row: Row): Account {
     createdAt: Number(row.created_at),
     verifiedAt: numberOrNull(row.verified_at),
     disabledAt: numberOrNull(row.disabled_at),
+    deletionAt: numberOrNull(row.deletion_at),
   }
 }
 
@@ -59,5 +60,23 @@ export function readSession(row: Row): StoredSession {
     methods: JSON.parse(String(row.methods)) as string[],
     client: String(row.client),
     addressPrefix: String(row.address_prefix),
+  }
+}
+
+/** Tries of a code; the statements say it too. */
+const TRIES = 3
+
+export function readFlow(row: Row): MailFlow {
+  return {
+    id: readId(row.id),
+    purpose: String(row.purpose) as MailFlowPurpose,
+    email: String(row.email),
+    accountId: readIdOrNull(row.account_id),
+    client: String(row.client),
+    addressPrefix: String(row.address_prefix),
+    persistent: row.persistent === 1,
+    createdAt: Number(row.created_at),
+    expiresAt: Number(row.expires_at),
+    triesLeft: TRIES - Number(row.tries),
   }
 }

@@ -104,6 +104,54 @@ const MIGRATIONS = [
     WHEN OLD.at >= (SELECT value FROM meta WHERE key = 'event_purge_before')
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
   `,
+  sql`
+    ALTER TABLE account ADD COLUMN deletion_at INTEGER;
+    CREATE INDEX account_deletion ON account (deletion_at) WHERE deletion_at IS NOT NULL;
+
+    ALTER TABLE outbox ADD COLUMN budget TEXT NOT NULL DEFAULT 'mail' CHECK (budget IN ('mail', 'link', 'link-device'));
+    ALTER TABLE outbox ADD COLUMN flow_id BLOB;
+    ALTER TABLE outbox ADD COLUMN about TEXT;
+
+    CREATE TABLE mail_flow (
+      id BLOB PRIMARY KEY CHECK (length(id) = 16),
+      purpose TEXT NOT NULL CHECK (purpose IN ('sign-in', 'email-change-old', 'email-change-new')),
+      email TEXT NOT NULL,
+      account_id BLOB,
+      secret_hash BLOB NOT NULL CHECK (length(secret_hash) = 32),
+      token_hash BLOB,
+      code_mac BLOB,
+      tries INTEGER NOT NULL DEFAULT 0,
+      client TEXT NOT NULL,
+      address_prefix TEXT NOT NULL,
+      persistent INTEGER NOT NULL CHECK (persistent IN (0, 1)),
+      created_at INTEGER NOT NULL,
+      expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID, STRICT;
+    CREATE UNIQUE INDEX mail_flow_token ON mail_flow (token_hash) WHERE token_hash IS NOT NULL;
+    CREATE INDEX mail_flow_email ON mail_flow (email);
+    CREATE INDEX mail_flow_account ON mail_flow (account_id) WHERE account_id IS NOT NULL;
+    CREATE INDEX mail_flow_expiry ON mail_flow (expires_at);
+
+    CREATE TABLE identity (
+      issuer TEXT NOT NULL,
+      subject TEXT NOT NULL,
+      id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+      account_id BLOB NOT NULL,
+      provider TEXT NOT NULL,
+      email TEXT,
+      tokens BLOB,
+      created_at INTEGER NOT NULL,
+      last_used_at INTEGER NOT NULL,
+      PRIMARY KEY (issuer, subject)
+    ) WITHOUT ROWID, STRICT;
+    CREATE INDEX identity_account ON identity (account_id);
+
+    CREATE TABLE redeemed_state (
+      hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+      expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID, STRICT;
+    CREATE INDEX redeemed_state_expiry ON redeemed_state (expires_at);
+  `,
 ]
 
 const VERSION = sql`PRAGMA user_version`
@@ -111,7 +159,7 @@ const BEGIN = sql`BEGIN IMMEDIATE`
 const COMMIT = sql`COMMIT`
 const ROLLBACK = sql`ROLLBACK`
 /** PRAGMA takes no parameters: one fixed text per version. */
-const STAMPS = [sql`PRAGMA user_version = 1`]
+const STAMPS = [sql`PRAGMA user_version = 1`, sql`PRAGMA user_version = 2`]
 
 const SCHEMA_VERSION: number = MIGRATIONS.length
 

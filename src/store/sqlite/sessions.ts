@@ -1,6 +1,6 @@
 import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
-import type { Account, NewSession, Store, StoredSession } from "../store.ts"
+import type { NewSession, Started, Store, StoredSession } from "../store.ts"
 import { dropOutstanding, endSessions } from "./end.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor } from "./executor.ts"
@@ -26,8 +26,7 @@ const SET_PASSWORD = sql`
   UPDATE account SET failures = 0, password_hash = ?
   WHERE id = ? AND disabled_at IS NULL AND password_hash = ?`
 
-type Begun = { kind: "started"; account: Account; session: StoredSession }
-type Started = Begun | { kind: "refused" }
+type Begun = Extract<Started, { kind: "started" }>
 
 export function startSession(
   db: Executor,
@@ -36,13 +35,7 @@ export function startSession(
 ): Started {
   const { changes } = db.run(SIGNED_IN, input.rehashed ?? null, toBlob(input.accountId), input.verifiedHash)
   if (changes === 0) return { kind: "refused" }
-  if (input.replaces !== undefined) {
-    revokeSession(db, now, {
-      sessionId: input.replaces,
-      reason: "replaced",
-      events: [{ type: "session.replaced", sessionId: input.replaces }],
-    })
-  }
+  replaceSession(db, now, input.replaces)
   writeEvents(db, now, input.events)
   return insertSession(db, now, input.accountId, input.session)
 }
@@ -71,6 +64,12 @@ export function changePassword(
   insertMail(db, now, input.mail)
   const started = insertSession(db, now, input.accountId, input.session)
   return { ...started, revoked }
+}
+
+/** The session whose cookie came with a sign-in ends with it. */
+export function replaceSession(db: Executor, now: number, sessionId: string | undefined): void {
+  if (sessionId === undefined) return
+  revokeSession(db, now, { sessionId, reason: "replaced", events: [{ type: "session.replaced", sessionId }] })
 }
 
 /** The first row of a session: generation 1, never rotated. */

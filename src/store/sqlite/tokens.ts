@@ -6,7 +6,7 @@ import type { Executor, Row } from "./executor.ts"
 import { findAccount, findAccountByEmail } from "./find.ts"
 import { insertMail } from "./mail.ts"
 import { readIdOrNull, toBlob } from "./rows.ts"
-import { insertSession, revokeSession } from "./sessions.ts"
+import { insertSession, replaceSession } from "./sessions.ts"
 
 const FIND = sql`SELECT * FROM one_time_token WHERE hash = ? AND purpose = ? AND expires_at > ?`
 const REDEEM = sql`DELETE FROM one_time_token WHERE hash = ? AND purpose = ? AND expires_at > ? RETURNING *`
@@ -46,10 +46,7 @@ export function completeRegistration(
     return { kind: "refused" }
   }
   dropOutstanding(db, accountId)
-  if (input.replaces !== undefined) {
-    const events = [{ type: "session.replaced", sessionId: input.replaces }] as const
-    revokeSession(db, now, { sessionId: input.replaces, reason: "replaced", events })
-  }
+  replaceSession(db, now, input.replaces)
   writeEvents(db, now, input.events(accountId))
   return insertSession(db, now, accountId, input.session)
 }

@@ -8,6 +8,10 @@ const REVOKED_SINCE = sql`
 const EPOCHS_SINCE = sql`SELECT id, epoch FROM account WHERE epoch_at >= ? AND epoch > 1`
 const PURGE_TOKENS = sql`
   DELETE FROM one_time_token WHERE hash IN (SELECT hash FROM one_time_token WHERE expires_at <= ? LIMIT ?)`
+const PURGE_FLOWS = sql`
+  DELETE FROM mail_flow WHERE id IN (SELECT id FROM mail_flow WHERE expires_at <= ? LIMIT ?)`
+const PURGE_STATES = sql`
+  DELETE FROM redeemed_state WHERE hash IN (SELECT hash FROM redeemed_state WHERE expires_at <= ? LIMIT ?)`
 const PURGE_OUTBOX = sql`
   DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at <= ? AND due_at IS NULL LIMIT ?)`
 const PURGE_REVOKED = sql`
@@ -51,6 +55,8 @@ export function purge(db: Executor, now: number, input: Parameters<Store["purge"
   db.run(DECLARE_OLD, eventsBefore)
   const deleted = [
     db.run(PURGE_TOKENS, now, PIECE),
+    db.run(PURGE_FLOWS, now, PIECE),
+    db.run(PURGE_STATES, now, PIECE),
     db.run(PURGE_OUTBOX, now - OUTBOX_KEPT_MS, PIECE),
     db.run(PURGE_REVOKED, sessionsBefore, PIECE),
     db.run(PURGE_ENDED, sessionsBefore, PIECE),
