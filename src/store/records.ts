@@ -178,7 +178,7 @@ export type MailPurpose =
  * What a mail counts against. `link-device` is the budget of browsers that signed in to the account before: strangers
  * who use up the others leave it untouched.
  */
-type MailBudget = "mail" | "link" | "link-device"
+export type MailBudget = "mail" | "link" | "link-device"
 
 export interface NewMail {
   readonly purpose: MailPurpose

@@ -12,6 +12,7 @@ import type {
   Store,
   TokenPurpose,
 } from "../store/store.ts"
+import { signInContract } from "./sign-in-contract.ts"
 
 const HOUR = 3_600_000
 const LIMITS = { perRecipientHour: 3, perRecipientDay: 10, totalHour: 1000 }
@@ -48,6 +49,7 @@ function mailTo(email: string, change: Partial<NewMail> = {}): NewMail {
  * @param open a new, empty store on this clock
  */
 export function storeContract(name: string, open: (clock: Clock) => Promise<Store>): void {
+  signInContract(name, open)
   describe(`store contract: ${name}`, () => {
     let now = 1_800_000_000_000
     let store: Store
