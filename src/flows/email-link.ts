@@ -88,7 +88,10 @@ async function ask(parts: FlowParts, call: FlowCall): Promise<Reply> {
     mails: [mailFor(parts, call, { email, account, flowId: flow.flowId })],
     limits: { ...parts.mail.limits, perRecipientHour: perHour, perRecipientDay: perDay },
     limitedEvent: { type: "mail.limited", addressPrefix: whence.addressPrefix },
-    events: account === undefined ? [] : [{ type: "email_link.asked", accountId: account.id, ...whence }],
+    // One row for every address, known or not: the work shall tell nothing.
+    events: [
+      { type: "email_link.asked", ...(account === undefined ? {} : { accountId: account.id }), ...whence },
+    ],
   })
   parts.mail.wake()
   const cookie = cookies.flow("sign_in").set(flow.cookie, lifetimeMs / 1000)

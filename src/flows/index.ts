@@ -1,4 +1,5 @@
 import type { FlowMatch, FlowRoute } from "../core/flow.ts"
+import { callHook } from "./answer.ts"
 import { emailChangeRoutes } from "./email-change.ts"
 import { emailLinkRoutes } from "./email-link.ts"
 import { loginRoute } from "./login.ts"
@@ -6,7 +7,7 @@ import { logoutRoute } from "./logout.ts"
 import { accountRoutes } from "./me.ts"
 import { ownDataRoutes } from "./own-data.ts"
 import { pageRoutes } from "./page.ts"
-import type { FlowParts } from "./parts.ts"
+import type { AccountNotice, FlowParts } from "./parts.ts"
 import { passwordRoutes } from "./password.ts"
 import { refreshRoute } from "./refresh.ts"
 import { registerRoutes } from "./register.ts"
@@ -19,6 +20,8 @@ export interface Flows {
   /** The one table: router, guard, limits and tests are made from it. */
   readonly routes: readonly FlowRoute[]
   match(method: string, path: string): FlowMatch | undefined
+  /** Calls the application's hook for an account whose waiting time was over. */
+  accountDeleted(account: AccountNotice): Promise<void>
 }
 
 export function createFlows(parts: FlowParts): Flows {
@@ -37,7 +40,11 @@ export function createFlows(parts: FlowParts): Flows {
     jwksRoute(parts),
     ...parts.extraRoutes,
   ]
-  return { routes, match: createMatch(routes, parts.basePath) }
+  return {
+    routes,
+    match: createMatch(routes, parts.basePath),
+    accountDeleted: (account) => callHook(parts, "accountDeleted", account),
+  }
 }
 
 /** Public keys, for services that verify access tokens themselves. The age is what a rotation of secrets has to wait. */

@@ -179,6 +179,8 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     mailer.start()
     const upkeep = startUpkeep({
       store,
+      revocations,
+      onDeleted: ({ id, email }) => flows.accountDeleted({ userId: id, email }),
       logger,
       retentionDays: policies.event.retentionDays,
       accessLifetimeSeconds,

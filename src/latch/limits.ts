@@ -11,6 +11,11 @@ const MAIL_FLOWS: ReadonlySet<string> = new Set([
   "password-forgot",
   "password-reset",
   "password-change",
+  "email-link",
+  "email-link-complete",
+  "email-link-deny",
+  "email-change",
+  "email-change-complete",
 ])
 
 /** The limiter bound to the rows of the guard's table. */

@@ -35,7 +35,7 @@ export interface NightlatchOptions {
   readonly publicRoutes?: readonly string[]
   /** Who may get an account. Default `"open"`: whoever proves a mailbox. */
   readonly registration?: "open" | "invited" | "closed"
-  /** Days between the wish to delete an account and its deletion, 0 to 90. Default 7. */
+  /** Days between the wish to delete an account and its deletion, 1 to 90. Default 7. */
   readonly deletionDelayDays?: number
   /** Whether clients that are not browsers may ask for tokens in the body. Default false. */
   readonly bearer?: boolean
@@ -79,7 +79,7 @@ const SCHEMA = z.strictObject({
   hosts: z.array(z.string()).optional(),
   publicRoutes: z.array(z.string()).optional(),
   registration: z.enum(["open", "invited", "closed"]).optional(),
-  deletionDelayDays: z.number().min(0).max(90).optional(),
+  deletionDelayDays: z.int().min(1).max(90).optional(),
   bearer: z.boolean().optional(),
   cookie: room,
   cors: room,

@@ -1,14 +1,20 @@
+import type { Revocations } from "../checklist/session/index.ts"
 import type { Logger } from "../core/logger.ts"
-import type { Store } from "../store/store.ts"
+import type { Account, Store } from "../store/store.ts"
 
 const EVERY_MS = 10 * 60_000
 const DAY_MS = 24 * 3600_000
 /** Longer than any access token lives and any clock is wrong, so that the feed never loses what still matters. */
 const MARGIN_MS = 10 * 60_000
 
-/** Deletes what has outlived its retention, a bounded piece at a time, now and every ten minutes. */
+const DELETIONS_AT_ONCE = 50
+
+/** Deletes what has outlived its retention, a bounded piece at a time, and accounts whose waiting time is over: now and every ten minutes. */
 export function startUpkeep(input: {
-  readonly store: Pick<Store, "purge">
+  readonly store: Pick<Store, "purge" | "listDueDeletions" | "deleteAccount">
+  readonly revocations: Pick<Revocations, "note">
+  /** After the commit, for the application's hook. */
+  readonly onDeleted: (account: Account) => Promise<void>
   readonly logger: Logger
   readonly retentionDays: number
   readonly accessLifetimeSeconds: number
@@ -19,9 +25,23 @@ export function startUpkeep(input: {
     revocationRetentionMs: input.accessLifetimeSeconds * 1000 + MARGIN_MS,
   }
   let stopped = false
+
+  async function deleteDue(): Promise<boolean> {
+    const due = await store.listDueDeletions(DELETIONS_AT_ONCE)
+    for (const { id } of due) {
+      const events = [{ type: "account.deleted", accountId: id, detail: { by: "owner" } }] as const
+      const result = await store.deleteAccount({ accountId: id, events })
+      if (result.kind === "unknown") continue
+      for (const sessionId of result.revoked) input.revocations.note(sessionId)
+      await input.onDeleted(result.account)
+    }
+    return due.length === DELETIONS_AT_ONCE
+  }
+
   const run = async (): Promise<void> => {
     try {
       while (!stopped && (await store.purge(limits)));
+      while (!stopped && (await deleteDue()));
     } catch (error) {
       logger.warn({ err: error }, "upkeep failed; it is tried again in ten minutes")
     }

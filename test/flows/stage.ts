@@ -4,6 +4,7 @@ import { createServer, request as httpRequest, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { guard } from "../../src/adapters/node.ts"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
+import type { InboxMail } from "../../src/flows/mail/index.ts"
 import type { Latch, NightlatchOptions } from "../../src/index.ts"
 import { compose } from "../../src/latch/latch.ts"
 import { readPolicies } from "../../src/latch/policy.ts"
@@ -37,7 +38,9 @@ export interface Stage {
   ask(path: string, ask?: Ask): Promise<Answer>
   browser(): Browser
   /** The token of the newest mail to an address, or of the newest that leads to a page; waits for it. */
-  tokenFor(email: string, page?: "register" | "reset"): Promise<string>
+  tokenFor(email: string, page?: "register" | "reset" | "email-link"): Promise<string>
+  /** The code of the newest mail to an address that has one; waits for it. */
+  codeFor(email: string): Promise<string>
   close(): Promise<void>
 }
 
@@ -113,6 +116,18 @@ export async function openStage(
     })
   }
 
+  async function mailed(email: string, read: (mail: InboxMail) => string | undefined): Promise<string> {
+    const patience = performance.now() + 10_000
+    for (;;) {
+      for (const mail of latch.inbox?.list() ?? []) {
+        const found = mail.to === email ? read(mail) : undefined
+        if (found !== undefined) return found
+      }
+      if (performance.now() > patience) throw new Error(`no mail for ${email}`)
+      await new Promise((later) => setTimeout(later, 5))
+    }
+  }
+
   return {
     latch,
     base,
@@ -125,15 +140,12 @@ export async function openStage(
     },
     browser: () => new Browser(ask, base),
     async tokenFor(email, page) {
-      for (let attempt = 0; attempt < 200; attempt++) {
-        const mail = latch.inbox
-          ?.list()
-          .find(({ to, link }) => to === email && link?.includes(`${page ?? ""}#token=`))
-        if (mail !== undefined) return mail.link?.split("#token=")[1] ?? ""
-        await new Promise((later) => setTimeout(later, 5))
-      }
-      throw new Error(`no mail for ${email}`)
+      const link = await mailed(email, (mail) =>
+        mail.link?.includes(`/${page ?? ""}`) === true ? mail.link : undefined,
+      )
+      return link.split("token=")[1] ?? ""
     },
+    codeFor: (email) => mailed(email, ({ code }) => code),
     async close() {
       server.close()
       server.closeAllConnections()
