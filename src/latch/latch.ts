@@ -13,6 +13,7 @@ import { createTokens } from "../checklist/token/index.ts"
 import { toBase64url } from "../core/bytes.ts"
 import { systemClock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
+import type { FlowRoute } from "../core/flow.ts"
 import { silentLogger } from "../core/logger.ts"
 import { createFlows } from "../flows/index.ts"
 import {
@@ -46,6 +47,8 @@ const DELETION_DELAY_DAYS = 7
 /** A running Nightlatch: what adapters guard with, and what an operator looks at. */
 export interface Latch extends Guard {
   readonly origin: string
+  /** What is answered below the base path: for documentation, and for tests that attack every route. */
+  readonly routes: readonly Pick<FlowRoute, "name" | "method" | "path" | "access" | "summary">[]
   /** Each line of the checklist, and whether it holds here and now. */
   checklist(): readonly ChecklistRow[]
   facts(): Facts
@@ -197,6 +200,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     return {
       ...guard,
       origin: origin.origin,
+      routes: flows.routes,
       serverLimits: overload.serverLimits,
       inbox,
       developmentKey,
