@@ -17,6 +17,7 @@ const STEPS: readonly Step[] = [
     command: [node, bin("@biomejs/biome/bin/biome"), "ci", "--error-on-warnings", "."],
   },
   { name: "types", command: [node, bin("typescript/bin/tsc")] },
+  { name: "types in a browser", command: [node, bin("typescript/bin/tsc"), "-p", "tsconfig.client.json"] },
   { name: "unused code", command: [node, bin("knip/bin/knip.js")] },
   { name: "tests", command: [node, "scripts/test.ts"] },
   { name: "build", command: [node, "scripts/build.ts"] },

@@ -24,6 +24,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   testing: ["core", "store", "latch"],
   service: ["core", "store", ALL_ROOMS, "guard", "flows", "adapters", "latch", "index"],
   cli: ["core", "store", ALL_ROOMS, "flows", "latch", "index", "service"],
+  client: [],
 }
 
 interface Edge {
@@ -176,6 +177,8 @@ describe("the plan itself finds", () => {
     ["src/adapters/x.ts", 'import { a } from "../checklist/cors/index.ts"'],
     ["src/latch/x.ts", 'const a = await import("../service/server.ts")'],
     ["src/service/x.ts", 'export { a } from "../cli/main.ts"'],
+    ["src/client/x.ts", 'import type { A } from "../core/session.ts"'],
+    ["src/service/x.ts", 'import { a } from "../client/index.ts"'],
   ]
   for (const [path, text] of planted) {
     it(`${path}: ${text}`, () => assert.ok(edgesOf(path, text).some((edge) => faultOf(edge) !== undefined)))
