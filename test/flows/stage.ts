@@ -1,6 +1,6 @@
 /** A real Nightlatch on a real socket, a client that keeps cookies like a browser, and a store that can be made to fail. */
 import { once } from "node:events"
-import { createServer, request as httpRequest, type Server } from "node:http"
+import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { guard } from "../../src/adapters/node.ts"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
@@ -44,10 +44,14 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** @param wrap puts something between the service and its store */
+/**
+ * @param wrap puts something between the service and its store
+ * @param application what stands behind the guard; default nothing
+ */
 export async function openStage(
   options: Partial<NightlatchOptions> = {},
   wrap: (store: Store) => Store = (store) => store,
+  application?: RequestListener,
 ): Promise<Stage> {
   let now = 1_800_000_000_000
   const logged: string[] = []
@@ -78,7 +82,7 @@ export async function openStage(
   })
   const path = policies.given.database ?? ""
   const latch = await compose(policies, wrap(await openSqlite({ path, clock, exclusive: true })))
-  listener = guard(latch)
+  listener = guard(latch, application)
 
   function ask(path: string, { method, headers = {}, json, body }: Ask = {}): Promise<Answer> {
     const payload = json === undefined ? body : JSON.stringify(json)
