@@ -42,6 +42,12 @@ export interface Facts {
     readonly loopDelayMs: number
     readonly requestSeconds: number
   }
+  readonly oauth: {
+    /** Names of the configured providers. */
+    readonly providers: readonly string[]
+    /** Whether every one of them is asked over https. */
+    readonly secure: boolean
+  }
   readonly sql: { readonly statements: number }
   readonly database: {
     readonly engine: "sqlite"

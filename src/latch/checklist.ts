@@ -6,6 +6,7 @@ import { state as emailLink } from "../checklist/email-link/index.ts"
 import { state as event } from "../checklist/event/index.ts"
 import { state as header } from "../checklist/header/index.ts"
 import { state as https } from "../checklist/https/index.ts"
+import { state as oauth } from "../checklist/oauth/index.ts"
 import { state as overload } from "../checklist/overload/index.ts"
 import { state as password } from "../checklist/password/index.ts"
 import { state as proxy } from "../checklist/proxy/index.ts"
@@ -35,7 +36,7 @@ const STATES: Readonly<Record<LineId, (facts: Facts) => LineState>> = {
   session,
   password,
   "email-link": emailLink,
-  oauth: notBuilt("Sign-in by OAuth2 and OpenID Connect"),
+  oauth,
   "rate-limit": rateLimit,
   proxy,
   overload,

@@ -55,6 +55,7 @@ export function readFacts(input: {
       loopDelayMs: overload.loopDelayMs,
       requestSeconds: overload.serverLimits.requestTimeoutMs / 1000,
     },
+    oauth: { providers: [], secure: true },
     sql: { statements: store.statements },
     database: {
       engine: store.engine,
