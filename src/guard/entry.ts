@@ -19,8 +19,8 @@ export interface Passed {
   readonly view: RequestView
   readonly session: Session | undefined
   readonly headers: HeaderList
-  /** For `limit`: counts under a name; one owner per name, another one is misuse. */
-  take(name: string, rate: Rate, key: string, owner: object): Verdict
+  /** For `limit`: counts a key, or without one the client's address, under a name; one owner per name, another one is misuse. */
+  take(name: string, rate: Rate, key: string | undefined, owner: object): Verdict
   /** A refusal of a later rule as an answer, with the guard's headers. */
   render(verdict: Verdict): Reply | undefined
   /** The answer to a body that grew beyond the limit while the application read it. */

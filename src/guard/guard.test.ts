@@ -1,6 +1,5 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { parseRate } from "../checklist/rate-limit/index.ts"
 import type { BodyReader, FlowRoute } from "../core/flow.ts"
 import { Faults, MisuseError } from "../core/misuse.ts"
 import type { Credentials, Reply, RequestHead } from "../core/request.ts"
@@ -357,7 +356,6 @@ describe("guard: failures close", () => {
 })
 
 describe("guard: rules of an application", () => {
-  const rate = parseRate("5/minute", "test", new Faults())
   it("throw without a guard before them", () => {
     for (const rule of [requireUser, requireRole("admin")]) {
       assert.throws(
@@ -378,15 +376,15 @@ describe("guard: rules of an application", () => {
   })
   it("count per user, or per address for strangers, under the name given", async () => {
     const counted: string[] = []
-    const limitNamed: GuardParts["limitNamed"] = (name, given, key) => {
-      counted.push(`${name} ${given === rate ? "" : ""}${key}`)
+    const limitNamed: GuardParts["limitNamed"] = (name, _rate, key, address) => {
+      counted.push(`${name} ${key}${key === undefined ? ` from ${address}` : ""}`)
       return PASS
     }
     for (const access of ["good", "bad"]) {
       const entered = await enter(plan({ limitNamed }, { access }).parts, head("GET", "/"))
       if (entered.kind === "pass") limit("5/minute")(entered, "GET /orders")
     }
-    assert.deepEqual(counted, ["GET /orders user user", "GET /orders address 192.0.2.1"])
+    assert.deepEqual(counted, ["GET /orders user user", "GET /orders undefined from 192.0.2.1"])
   })
   it("refuse to be made of nonsense", () => {
     assert.throws(() => requireRole(), MisuseError)

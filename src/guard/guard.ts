@@ -30,8 +30,8 @@ export interface GuardParts {
   overload(view: RequestView): Verdict
   limitAddress(address: string): Verdict
   limitFlow(route: FlowRoute, address: string): Verdict
-  limitUser(userId: string): Verdict
-  limitNamed(name: string, rate: Rate, key: string, address: string, owner: object): Verdict
+  limitUser(userId: string, address: string): Verdict
+  limitNamed(name: string, rate: Rate, key: string | undefined, address: string, owner: object): Verdict
   cors(view: RequestView): Verdict
   csrf(view: RequestView): Verdict
   /** A session whose token is good, current and not revoked; undefined when it is not. Rejects when that cannot be told. */
@@ -165,7 +165,9 @@ class Entry implements Passed {
       case "user":
         return this.session === undefined ? this.#refuseStranger() : PASS
       case "user-limit":
-        return this.session === undefined ? PASS : this.#parts.limitUser(this.session.userId)
+        return this.session === undefined
+          ? PASS
+          : this.#parts.limitUser(this.session.userId, view.clientAddress)
     }
   }
 
@@ -246,7 +248,7 @@ class Entry implements Passed {
     }
   }
 
-  take(name: string, rate: Rate, key: string, owner: object): Verdict {
+  take(name: string, rate: Rate, key: string | undefined, owner: object): Verdict {
     return this.#parts.limitNamed(name, rate, key, this.view.clientAddress, owner)
   }
 

@@ -83,10 +83,9 @@ export function limit(
   faults.throwIfAny()
   const owner = {}
   return (entered, name) => {
-    const { session, view } = guarded(entered)
-    const whom =
-      options.key?.(entered) ??
-      (session === undefined ? `address ${view.clientAddress}` : `user ${session.userId}`)
+    const { session } = guarded(entered)
+    // Without either the client's address is counted as every other limit counts it: IPv6 by /64 and /48.
+    const whom = options.key?.(entered) ?? (session === undefined ? undefined : `user ${session.userId}`)
     return entered.take(options.name ?? name, parsed, whom, owner)
   }
 }

@@ -18,6 +18,11 @@ const MAIL_FLOWS: ReadonlySet<string> = new Set([
   "email-change-complete",
 ])
 
+const ADDRESS = "address"
+const USER = "user"
+/** Before the names of an application's limits, so that none of them is ever one of ours. */
+const APPLICATION = "app:"
+
 /** The limiter bound to the rows of the guard's table. */
 export function createLimits(input: {
   readonly limiter: Limiter
@@ -32,23 +37,29 @@ export function createLimits(input: {
     rates.set(route.name, rateOf(route, policy) ?? parseRate(route.perAddress, route.name, faults))
   }
   faults.throwIfAny()
+  limiter.register(ADDRESS, policy.perAddress)
+  limiter.register(USER, policy.perUser)
+  for (const [name, rate] of rates) limiter.register(name, rate)
   const owners = new Map<string, object>()
   return {
-    limitAddress: (address) => limiter.takeAddress("address", policy.perAddress, address),
+    limitAddress: (address) => limiter.takeAddress(ADDRESS, policy.perAddress, address),
     limitFlow(route, address) {
       const rate = rates.get(route.name)
       return rate === undefined ? PASS : limiter.takeAddress(route.name, rate, address)
     },
     // Its headers would stand beside those of the address: only a refusal of it is told.
-    limitUser(userId) {
-      const verdict = limiter.takeId("user", policy.perUser, userId)
+    limitUser(userId, address) {
+      const verdict = limiter.takeId(USER, policy.perUser, userId, address)
       return verdict.kind === "pass" ? PASS : verdict
     },
     limitNamed(name, rate, key, address, owner) {
       const known = owners.get(name)
       if (known === undefined) owners.set(name, owner)
       else if (known !== owner) throw duplicate(name)
-      return limiter.take(name, rate, key, address)
+      const own = `${APPLICATION}${name}`
+      return key === undefined
+        ? limiter.takeAddress(own, rate, address)
+        : limiter.take(own, rate, key, address)
     },
   }
 }

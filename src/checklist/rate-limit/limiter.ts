@@ -30,7 +30,7 @@ export interface Limiter {
   /** Counts one request. A name not yet known is declared. @throws MisuseError when it is known with another rate */
   take(name: string, rate: Rate, key: string, address?: string): Pass | Refusal
   /** The same for a key that is no secret and comes again and again, like an account's id: its HMAC is remembered. */
-  takeId(name: string, rate: Rate, id: string): Pass | Refusal
+  takeId(name: string, rate: Rate, id: string, address?: string): Pass | Refusal
   /** Counts one request of an address: IPv4 as it is, IPv6 by its /64 and, at ten times the rate, by its /48. */
   takeAddress(name: string, rate: Rate, address: string): Pass | Refusal
   /** Counts one request against several limits: all of them, or none when one refuses. */
@@ -192,10 +192,10 @@ export function createLimiter(input: LimiterInput): Limiter {
       const { answers } = limitOf(name, rate)
       return takeAt(buckets.place(name, buckets.idOf(name, "key", whom), address), answers)
     },
-    takeId(name, rate, id) {
+    takeId(name, rate, id, address = UNKNOWN) {
       buckets.advance()
       const limit = limitOf(name, rate)
-      return takeAt(buckets.place(name, rememberedId(limit, id), UNKNOWN), limit.answers)
+      return takeAt(buckets.place(name, rememberedId(limit, id), address), limit.answers)
     },
     takeAddress(name, rate, address) {
       buckets.advance()
