@@ -13,6 +13,7 @@ import {
   type GuardParts,
   guarded,
   limit,
+  readHealthPaths,
   readHosts,
   readPublicRoutes,
   requireRole,
@@ -85,6 +86,7 @@ function plan(change: Partial<GuardParts> = {}, credentials: Partial<Credentials
   const parts: GuardParts = {
     hosts: readHosts(ORIGIN, [], new Faults()),
     publicRoutes: readPublicRoutes(["GET /", "GET /products/*"], new Faults()),
+    healthPaths: readHealthPaths(["/healthz"], new Faults()),
     flows: {
       match(_method, path) {
         const route = FLOWS[path.slice("/auth/".length)]
@@ -131,6 +133,7 @@ const codeOf = (reply: Reply): string => (JSON.parse(reply.body ?? "{}") as { co
 
 describe("guard: the order table", () => {
   const kinds: readonly [RouteKind, string, string][] = [
+    ["app-health", "GET", "/healthz"],
     ["app-public", "GET", "/"],
     ["app-user", "GET", "/orders"],
     ["flow-public", "POST", "/auth/login"],
@@ -141,7 +144,7 @@ describe("guard: the order table", () => {
     it(`asks the rows of ${kind} in their order`, async () => {
       const { asked, parts } = plan({}, { access: "good" })
       await enter(parts, head(method, path))
-      const silent = new Set(["credential", "cors", "user"])
+      const silent = new Set(["body", "credential", "cors", "user"])
       assert.deepEqual(
         asked,
         ORDER[kind].filter((row) => !silent.has(row)),
@@ -260,6 +263,24 @@ describe("guard: deny by default", () => {
       (await replyOf(plan({}, { access: "good" }).parts, head("POST", "/auth/unknown"))).status,
       404,
     )
+  })
+
+  it("answers a health check by one of our names, however busy the service and however it was asked", async () => {
+    const no = () => refuse({ status: 503, code: "test.no", title: "No." }, "planted")
+    const { parts } = plan({ https: no, overload: no, limitAddress: no })
+    for (const method of ["GET", "HEAD"])
+      assert.equal((await enter(parts, head(method, "/healthz"))).kind, "pass")
+    const closed: readonly [string, string, Record<string, string>, number][] = [
+      ["POST", "/healthz", {}, 503],
+      ["GET", "/healthz/", {}, 503],
+      ["GET", "/healthz/x", {}, 503],
+      ["GET", "/Healthz", {}, 503],
+      ["GET", "/healthz", { host: "evil.example" }, 421],
+      ["GET", "/healthz", { "content-length": "1001" }, 413],
+    ]
+    for (const [method, path, headers, status] of closed) {
+      assert.equal((await replyOf(parts, head(method, path, headers))).status, status, `${method} ${path}`)
+    }
   })
 
   const faulty = [

@@ -17,6 +17,8 @@ import { View } from "./view.ts"
 export interface GuardParts {
   readonly hosts: HostPolicy
   readonly publicRoutes: PublicRoutes
+  /** GET of these is for health checks. */
+  readonly healthPaths: ReadonlySet<string>
   readonly flows: FlowMatcher
   /** On every answer. */
   readonly headers: HeaderList
@@ -114,7 +116,9 @@ class Entry implements Passed {
   #kindOfRoute(): RouteKind {
     const match = this.#match
     if (match === undefined) {
-      return this.#parts.publicRoutes.has(this.view.method, this.view.path) ? "app-public" : "app-user"
+      const { method, path } = this.view
+      if (this.#parts.healthPaths.has(path) && (method === "GET" || method === "HEAD")) return "app-health"
+      return this.#parts.publicRoutes.has(method, path) ? "app-public" : "app-user"
     }
     return match.kind === "route" ? `flow-${match.route.access}` : "flow-public"
   }
@@ -146,8 +150,10 @@ class Entry implements Passed {
     switch (row) {
       case "https":
         return this.#parts.https(view)
+      case "body":
+        return this.#checkBody()
       case "overload":
-        return this.#checkLoad()
+        return this.#parts.overload(view)
       case "address-limit":
         return this.#parts.limitAddress(view.clientAddress)
       case "credential":
@@ -171,12 +177,12 @@ class Entry implements Passed {
     }
   }
 
-  #checkLoad(): Verdict {
+  #checkBody(): Verdict {
     const declared = this.view.header("content-length")
     if (declared !== undefined && Number(declared) > this.#parts.bodyBytes) {
       return refuse(BODY_TOO_LARGE, "the declared body is too large", [["connection", "close"]])
     }
-    return this.#parts.overload(this.view)
+    return PASS
   }
 
   #checkCredential(): Verdict {

@@ -1,7 +1,7 @@
 export type { Entered, Passed } from "./entry.ts"
 export { createGuard, type Guard, type GuardParts } from "./guard.ts"
 export { type HostPolicy, readHosts } from "./host.ts"
-export { type PublicRoutes, readPublicRoutes } from "./public-routes.ts"
+export { type PublicRoutes, readHealthPaths, readPublicRoutes } from "./public-routes.ts"
 export {
   guarded,
   type LimitOptions,

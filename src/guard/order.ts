@@ -3,12 +3,20 @@
  * verified before a limit, nothing is decided about a user before we know that the request is meant for us.
  * A column says which rows apply to a kind of route.
  */
-export type RouteKind = "app-public" | "app-user" | "flow-public" | "flow-user" | "flow-credential"
+export type RouteKind =
+  | "app-health"
+  | "app-public"
+  | "app-user"
+  | "flow-public"
+  | "flow-user"
+  | "flow-credential"
 
 export type Row =
   /** Plain http on a public origin. */
   | "https"
-  /** The service is late, or the declared body is too large. */
+  /** The declared body is too large. */
+  | "body"
+  /** The service is late. */
   | "overload"
   /** Requests of one client address. */
   | "address-limit"
@@ -29,6 +37,7 @@ export type Row =
 
 const PUBLIC: readonly Row[] = [
   "https",
+  "body",
   "overload",
   "address-limit",
   "credential",
@@ -40,6 +49,8 @@ const PUBLIC: readonly Row[] = [
 const USER: readonly Row[] = [...PUBLIC, "user", "user-limit"]
 
 export const ORDER: Readonly<Record<RouteKind, readonly Row[]>> = {
+  // A prober on the machine or the private network comes by plain http, and an instance that is busy must not be killed for it.
+  "app-health": ["body"],
   "app-public": PUBLIC.filter((row) => row !== "flow-limit"),
   "app-user": USER.filter((row) => row !== "flow-limit"),
   "flow-public": PUBLIC,

@@ -50,6 +50,17 @@ export function readPublicRoutes(input: readonly string[], faults: Faults): Publ
   }
 }
 
+/** Paths for health checks, each spelt out: GET of them is answered after the Host check, whatever the service is busy with. */
+export function readHealthPaths(input: readonly string[], faults: Faults): ReadonlySet<string> {
+  for (const [index, path] of input.entries()) {
+    const problem = path.includes("*") ? "it is not one path" : faultOf("GET", path)
+    if (problem !== undefined) {
+      faults.add("guard.health_path", `healthPaths.${index}`, problem, 'Write it like "/healthz".')
+    }
+  }
+  return new Set(input)
+}
+
 function faultOf(method: string, path: string): string | undefined {
   if (!(METHODS as readonly string[]).includes(method)) return "the method is not one in capital letters"
   if (!path.startsWith("/")) return "the path does not begin with a slash"

@@ -160,6 +160,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     const guard = createGuard({
       hosts: policies.hosts,
       publicRoutes: policies.publicRoutes,
+      healthPaths: policies.healthPaths,
       flows,
       headers: [...policies.header.headers, ...VARY_BY_ORIGIN],
       bearer: given.bearer ?? false,
@@ -197,6 +198,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         concurrency: policies.password.concurrency,
       })
     let closing: Promise<void> | undefined
+    let pinging: Promise<boolean> | undefined
     return {
       ...guard,
       origin: origin.origin,
@@ -208,10 +210,17 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       checklist: () => readChecklist(facts()),
       async ready() {
         if (closing !== undefined || !revocations.fresh(clock())) return false
-        return store.ping().then(
-          () => true,
-          () => false,
-        )
+        // Nobody limits health checks, so those that come together share one look.
+        pinging ??= store
+          .ping()
+          .then(
+            () => true,
+            () => false,
+          )
+          .finally(() => {
+            pinging = undefined
+          })
+        return pinging
       },
       testing: createTesting({ store, sessions, cookies: policies.cookie }),
       close() {

@@ -33,6 +33,11 @@ export interface NightlatchOptions {
   readonly hosts?: readonly string[]
   /** Routes that anybody may ask for, for example `"GET /products/*"`. Default none: everything else needs a signed-in user. */
   readonly publicRoutes?: readonly string[]
+  /**
+   * Paths of health checks, for example `"/healthz"`: GET of them is open to anybody who asks by one of our hosts, by plain
+   * http too, and is neither limited nor shed. Answer them at next to no cost. Default none.
+   */
+  readonly healthPaths?: readonly string[]
   /** Who may get an account. Default `"open"`: whoever proves a mailbox. */
   readonly registration?: "open" | "invited" | "closed"
   /** Days between the wish to delete an account and its deletion, 1 to 90. Default 7. */
@@ -78,6 +83,7 @@ const SCHEMA = z.strictObject({
   basePath: z.string().optional(),
   hosts: z.array(z.string()).optional(),
   publicRoutes: z.array(z.string()).optional(),
+  healthPaths: z.array(z.string()).optional(),
   registration: z.enum(["open", "invited", "closed"]).optional(),
   deletionDelayDays: z.int().min(1).max(90).optional(),
   bearer: z.boolean().optional(),

@@ -16,7 +16,13 @@ import { readToken, type TokenPolicy } from "../checklist/token/index.ts"
 import { isLoopback } from "../core/loopback.ts"
 import { Faults } from "../core/misuse.ts"
 import { type MailPolicy, readMail } from "../flows/mail/index.ts"
-import { type HostPolicy, type PublicRoutes, readHosts, readPublicRoutes } from "../guard/index.ts"
+import {
+  type HostPolicy,
+  type PublicRoutes,
+  readHealthPaths,
+  readHosts,
+  readPublicRoutes,
+} from "../guard/index.ts"
 import { type NightlatchOptions, readOptions } from "./options.ts"
 
 /** Every option, read: each part by its room. */
@@ -27,6 +33,7 @@ export interface Policies {
   readonly loopback: boolean
   readonly hosts: HostPolicy
   readonly publicRoutes: PublicRoutes
+  readonly healthPaths: ReadonlySet<string>
   readonly ring: KeyRing
   readonly cookie: CookiePolicy
   readonly cors: CorsPolicy
@@ -69,6 +76,7 @@ export function readPolicies(input: unknown): Policies {
     session,
     hosts: readHosts(origin, list(given.hosts), faults),
     publicRoutes: readPublicRoutes(list(given.publicRoutes), faults),
+    healthPaths: readHealthPaths(list(given.healthPaths), faults),
     ring: readSecrets(given.secret, origin, faults),
     cookie: readCookies(given.cookie, origin, faults),
     csrf: readCsrf(given.csrf, { origin, corsOrigins: cors.origins }, faults),
@@ -89,11 +97,15 @@ export function readPolicies(input: unknown): Policies {
       "Make session.idleSeconds longer than token.accessLifetimeSeconds.",
     )
   }
-  for (const route of list(given.publicRoutes)) {
-    if (route.split(" ")[1]?.startsWith(`${basePath}/`)) {
+  const open = [
+    ...list(given.publicRoutes).map((route) => ["publicRoutes", route.split(" ")[1]] as const),
+    ...list(given.healthPaths).map((path) => ["healthPaths", path] as const),
+  ]
+  for (const [option, path] of open) {
+    if (path?.startsWith(`${basePath}/`)) {
       faults.add(
         "guard.public_flow",
-        "publicRoutes",
+        option,
         "it names a path below basePath, where the flows decide themselves",
         "Remove it, or choose another basePath.",
       )

@@ -11,13 +11,14 @@ import type { TryStep } from "./try-it.ts"
 /** The service's own routes, open to the guard; who may see what is decided here. */
 export const SERVICE_ROUTES: readonly string[] = Object.freeze([
   "GET /",
-  "GET /healthz",
-  "GET /readyz",
   "GET /checklist.css",
   "GET /favicon.ico",
   "GET /robots.txt",
   "POST /operator",
 ])
+
+/** For whoever restarts an instance or sends traffic to it. */
+export const HEALTH_PATHS: readonly string[] = Object.freeze(["/healthz", "/readyz"])
 
 export interface ServiceCall {
   readonly method: string

@@ -11,7 +11,7 @@ import { factLines } from "./fact-lines.ts"
 import { removeInboxKey, writeInboxKey } from "./inbox-key.ts"
 import { createListener } from "./listener.ts"
 import { createOperator } from "./operator.ts"
-import { createRoutes, SERVICE_ROUTES } from "./routes.ts"
+import { createRoutes, HEALTH_PATHS, SERVICE_ROUTES } from "./routes.ts"
 import { trySteps } from "./try-it.ts"
 
 const JWKS_PATH = "/.well-known/jwks.json"
@@ -78,12 +78,13 @@ async function build(
 ): Promise<{ listener: RequestListener; service: Omit<Service, "address"> }> {
   const { configuration, logger } = input
   const origin = originFor(configuration, port)
-  const own = configuration.options.publicRoutes
+  const { publicRoutes: own, healthPaths: health } = configuration.options
   const latch = await nightlatch({
     ...configuration.options,
     origin,
     logger,
     publicRoutes: [...(Array.isArray(own) ? own : []), ...SERVICE_ROUTES],
+    healthPaths: [...(Array.isArray(health) ? health : []), ...HEALTH_PATHS],
   } as unknown as Parameters<typeof nightlatch>[0])
   applyLimits(server, latch.serverLimits)
   latch.inbox?.onMail((mail) => input.onMail?.(mail))

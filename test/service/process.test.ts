@@ -228,6 +228,7 @@ describe("a service with a public origin", () => {
       NIGHTLATCH_SMTP_URL: "smtps://mailer:word@127.0.0.1:1",
       NIGHTLATCH_MAIL_FROM: "accounts@example.com",
       NIGHTLATCH_TRUSTED_PROXIES: "127.0.0.0/8",
+      NIGHTLATCH_HOSTS: "10.0.0.5:3000",
       NIGHTLATCH_OPERATOR_TOKEN: token,
     })
   })
@@ -252,6 +253,20 @@ describe("a service with a public origin", () => {
     assert.ok([400, 403, 421, 426].includes(plain.status), String(plain.status))
     const none = await ask(service.port, "/auth/me", { headers: { host: "api.example.com" } })
     assert.equal(none.status, plain.status)
+  })
+
+  it("answers health checks by plain http, by the origin's name or a listed one", async () => {
+    for (const host of ["api.example.com", "10.0.0.5:3000"]) {
+      for (const [path, text] of [
+        ["/healthz", "alive\n"],
+        ["/readyz", "ready\n"],
+      ] as const) {
+        const probed = await ask(service.port, path, { headers: { host } })
+        assert.deepEqual([probed.status, probed.text], [200, text], `${host} ${path}`)
+        assert.equal(probed.headers["x-content-type-options"], "nosniff")
+      }
+    }
+    assert.equal((await ask(service.port, "/healthz", { headers: { host: "evil.example" } })).status, 421)
   })
 })
 

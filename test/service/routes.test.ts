@@ -4,7 +4,7 @@ import type { Facts, LineState } from "../../src/core/facts.ts"
 import { LINES } from "../../src/core/lines.ts"
 import type { Reply, RequestHead } from "../../src/core/request.ts"
 import { createOperator } from "../../src/service/operator.ts"
-import { createRoutes, SERVICE_ROUTES } from "../../src/service/routes.ts"
+import { createRoutes, HEALTH_PATHS, SERVICE_ROUTES } from "../../src/service/routes.ts"
 
 const TOKEN = "nl_secret_h5Lk2PzQw8XcV1bN6mT9rY3uJ0dF7gSaE4iOoKpRtZM"
 
@@ -281,7 +281,7 @@ for (const [path, setting, status, body] of PLAIN) {
 }
 
 test("every declared route of the service exists", async () => {
-  for (const route of SERVICE_ROUTES) {
+  for (const route of [...SERVICE_ROUTES, ...HEALTH_PATHS.map((path) => `GET ${path}`)]) {
     const [method = "", path = ""] = route.split(" ")
     assert.notEqual((await service().ask({ method, path })).status, 404, route)
   }

@@ -15,7 +15,7 @@ const SHEDDING: RefusalKind = {
 }
 
 export interface Overload {
-  /** Compares two numbers. Health routes are the caller's business: ask for the others only. */
+  /** Compares two numbers. The guard does not ask for health checks. */
   check(view?: RequestHead): Verdict
   /** How late the event loop is: an average over about half a second, in milliseconds. */
   delayMs(): number
