@@ -1,18 +1,17 @@
 /**
  * Attack: somebody on the internet, or a page in the developer's browser, reads the state of the instance. Promise: without a
- * credential only a loopback peer of a development instance sees the checklist, never through a proxy; elsewhere the operator
+ * credential only a loopback peer of a development instance sees the checklist, by its own name and never through a proxy; elsewhere the operator
  * token does, from a header or a form, never from a URL. Wrong tokens are limited per address.
  * Source: ASVS 13.4.5, 3.3.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import { networkOf } from "../checklist/proxy/index.ts"
+import { isLocalPeer, networkOf } from "../checklist/proxy/index.ts"
 import { createLimiter, parseRate } from "../checklist/rate-limit/index.ts"
 import { equalBytes, fromBase64url, labelledHmac, toBase64url } from "../core/bytes.ts"
 import type { Clock } from "../core/clock.ts"
 import { Faults } from "../core/misuse.ts"
 import type { Header, RequestHead } from "../core/request.ts"
 import { type Refusal, type RefusalKind, refuse } from "../core/verdict.ts"
-import { isLocalPeer } from "./local-peer.ts"
 
 const NOT_OPERATOR: RefusalKind = {
   status: 401,
@@ -82,7 +81,7 @@ export function createOperator(options: OperatorOptions): Operator {
   return {
     configured: wanted !== undefined,
     judge(head, clientAddress) {
-      if (options.development && isLocalPeer(head)) return undefined
+      if (options.development && isLocalPeer(head, origin)) return undefined
       if (wanted === undefined)
         return refuse(NO_TOKEN, "not a local peer, and no operator token is configured")
       if (cookieHolds(head)) return undefined

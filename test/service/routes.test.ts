@@ -45,7 +45,8 @@ function service(setting: Setting = {}) {
     ready: async () => setting.ready ?? true,
   })
   const ask = (request: Ask = {}): Promise<Reply> => {
-    const values = (name: string) => [request.headers?.[name] ?? []].flat()
+    const headers: Ask["headers"] = { host: new URL(origin).host, ...request.headers }
+    const values = (name: string) => [headers[name] ?? []].flat()
     const path = request.path ?? "/"
     const head: RequestHead = {
       method: request.method ?? "GET",
@@ -89,16 +90,10 @@ const LOCAL: readonly (readonly [string, Ask, number])[] = [
   ["a stranger", { peer: "203.0.113.9" }, 403],
   ["an address that only looks local", { peer: "127.0.0.1.example" }, 403],
   ["no address", { peer: "" }, 403],
-  ...[
-    "forwarded",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "cf-connecting-ip",
-    "true-client-ip",
-  ].map((name) => [`a proxy that says ${name}`, { headers: { [name]: "127.0.0.1" } }, 403] as const),
+  ["a host that is served besides", { headers: { host: "api.internal:3000" } }, 403],
+  ["a name that was rebound to this machine", { headers: { host: "evil.example:3000" } }, 403],
+  ["another port", { headers: { host: "localhost:3001" } }, 403],
+  ["no host", { headers: { host: [] } }, 403],
   ["a proxy that says it with nothing", { headers: { "x-forwarded-for": "" } }, 403],
 ]
 

@@ -3,25 +3,9 @@
  * machine, another user's browser. Promise: it answers only a peer on this machine, without any sign of a proxy, asked by
  * the configured name, with the key that the start printed.
  */
+import { isLocalPeer } from "../../checklist/proxy/index.ts"
 import { equalBytes, sha256 } from "../../core/bytes.ts"
-import { isLoopback } from "../../core/loopback.ts"
 import type { RequestHead } from "../../core/request.ts"
-
-const FORWARDING = [
-  "forwarded",
-  "via",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-forwarded-port",
-  "x-real-ip",
-  "x-client-ip",
-  "true-client-ip",
-  "cf-connecting-ip",
-  "cf-ray",
-  "fly-client-ip",
-  "fastly-client-ip",
-]
 
 export interface DevelopmentGate {
   /** A peer on this machine, by the configured name, without a proxy between. */
@@ -43,11 +27,7 @@ export function developmentGate(input: {
   const expected = sha256(key)
   const isKey = (candidate: string) => equalBytes(sha256(candidate), expected)
 
-  const isLocal = (head: RequestHead): boolean =>
-    isLoopback(origin.hostname) &&
-    isLoopbackAddress(head.peerAddress) &&
-    head.header("host") === origin.host &&
-    FORWARDING.every((header) => head.header(header) === undefined)
+  const isLocal = (head: RequestHead) => isLocalPeer(head, origin)
 
   return {
     isLocal,
@@ -64,8 +44,4 @@ export function developmentGate(input: {
       return values.length === 1 && isKey(values[0] ?? "")
     },
   }
-}
-
-function isLoopbackAddress(address: string | undefined): boolean {
-  return address !== undefined && /^(?:127(?:\.\d{1,3}){3}|::1|::ffff:127(?:\.\d{1,3}){3})$/.test(address)
 }
