@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Context, MiddlewareHandler } from "hono"
 import { routePath } from "hono/route"
+import type { MisuseError } from "../core/misuse.ts"
 import type { Session } from "../core/session.ts"
 import * as rules from "../guard/index.ts"
 import {
@@ -12,6 +13,7 @@ import {
   type Rule,
 } from "../guard/index.ts"
 import { isDeliberate, joinVary } from "./merge.ts"
+import { bodyConsumed, misuseOf, mountedBelow } from "./misuse.ts"
 import { admit } from "./node.ts"
 import { NodeHead } from "./node-head.ts"
 import { toResponse, webBodyReader, webHead, withoutRefresh } from "./web.ts"
@@ -31,12 +33,26 @@ interface NodeBindings {
   readonly outgoing?: ServerResponse
 }
 
+export interface HonoGuardOptions {
+  /** Where the guard stands when the rest of the application is meant to be open, for example `"/api"`. Default the root. */
+  readonly mountedAt?: string
+}
+
 /** Guards a Hono application: `app.use(guard(latch))`, at the root and before everything else. */
-export function guard(latch: Guard): MiddlewareHandler<Guarded> {
+export function guard(latch: Guard, options: HonoGuardOptions = {}): MiddlewareHandler<Guarded> {
+  const place = `${options.mountedAt ?? ""}/*`
+  let placed = false
+  let misplaced: MisuseError | undefined
   return async (c, next) => {
+    if (!placed) {
+      placed = true
+      const found = routePath(c)
+      if (found !== place) misplaced = mountedBelow(found)
+    }
     const { incoming, outgoing } = (c.env ?? {}) as NodeBindings
     const head = incoming === undefined ? webHead(c.req.raw, {}) : new NodeHead(incoming)
-    const entered = await latch.enter(head)
+    const wrong = misplaced ?? misuseBefore(c, incoming)
+    const entered = wrong === undefined ? await latch.enter(head) : latch.fail(head, wrong)
     if (entered.kind === "reply") return toResponse(entered.reply)
     if (entered.kind === "flow") return toResponse(await entered.run(webBodyReader(c.req.raw)))
     c.set("session", entered.session)
@@ -54,6 +70,11 @@ export function guard(latch: Guard): MiddlewareHandler<Guarded> {
     }
     return undefined
   }
+}
+
+function misuseBefore(c: Context, incoming: IncomingMessage | undefined): MisuseError | undefined {
+  if (incoming !== undefined) return misuseOf(incoming)
+  return c.req.raw.bodyUsed ? bodyConsumed() : undefined
 }
 
 /** Only signed-in users; behind it `c.var.session` is a session. A second lock: without a guard it throws. */

@@ -7,6 +7,8 @@ export function bodyReader(request: IncomingMessage): BodyReader {
     new Promise<BodyRead>((resolve) => {
       const declared = Number(request.headers["content-length"] ?? 0)
       if (declared > limitBytes) return resolve({ kind: "too-large" })
+      // Whoever comes after the end would wait for ever.
+      if (request.destroyed || request.readableEnded) return resolve({ kind: "broken" })
       const chunks: Buffer[] = []
       let size = 0
       const settle = (read: BodyRead) => {

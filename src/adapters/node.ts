@@ -3,6 +3,7 @@ import type { Reply } from "../core/request.ts"
 import type { Session } from "../core/session.ts"
 import type { Entered, Guard, Passed } from "../guard/index.ts"
 import { guarded } from "../guard/index.ts"
+import { misuseOf } from "./misuse.ts"
 import { bodyReader, boundChunkedBody } from "./node-body.ts"
 import { NodeHead } from "./node-head.ts"
 import { haveLastWord, removeCookie, writeReply } from "./node-response.ts"
@@ -23,7 +24,9 @@ interface GuardedMessage extends IncomingMessage {
  */
 export function guard(latch: Guard, listener: RequestListener = notFound(latch)): RequestListener {
   return (request, response) => {
-    const entered = latch.enter(new NodeHead(request))
+    const head = new NodeHead(request)
+    const wrong = misuseOf(request)
+    const entered = wrong === undefined ? latch.enter(head) : latch.fail(head, wrong)
     if (entered instanceof Promise) void entered.then((late) => go(latch, late, request, response, listener))
     else go(latch, entered, request, response, listener)
   }

@@ -3,6 +3,7 @@ import type { HeaderList, Reply, RequestHead } from "../core/request.ts"
 import type { Session } from "../core/session.ts"
 import type { Guard, Passed } from "../guard/index.ts"
 import { isDeliberate, joinVary } from "./merge.ts"
+import { bodyConsumed } from "./misuse.ts"
 
 export { limit, requireRecentSignIn, requireRole, requireUser } from "../guard/index.ts"
 
@@ -25,7 +26,8 @@ export function guard(
   handler: WebHandler,
 ): (request: Request, connection?: Connection) => Promise<Response> {
   return async (request, connection = {}) => {
-    const entered = await latch.enter(webHead(request, connection))
+    const head = webHead(request, connection)
+    const entered = request.bodyUsed ? latch.fail(head, bodyConsumed()) : await latch.enter(head)
     if (entered.kind === "reply") return toResponse(entered.reply)
     if (entered.kind === "flow") return toResponse(await entered.run(webBodyReader(request)))
     const response = await handler(withoutRefresh(latch, entered, request), {

@@ -43,6 +43,8 @@ export interface GuardParts {
 export interface Guard {
   /** Judges a request. Never throws, never rejects: what fails is an answer. */
   enter(head: RequestHead): Entered | Promise<Entered>
+  /** Closes a request that the program around the guard got wrong; the log says what. */
+  fail(head: RequestHead, error: unknown): Entered
   /** A Cookie header without our refresh cookie, which application code never sees. */
   stripRefresh(cookieHeader: string): string
   /** Largest body, in bytes. */
@@ -69,6 +71,7 @@ export function createGuard(parts: GuardParts): Guard {
   return {
     stripRefresh: parts.stripRefresh,
     bodyBytes: parts.bodyBytes,
+    fail: (head, error) => new Entry(parts, head).fail(error),
     notFound: (passed) => (passed as Entry).notFound(),
     enter(head) {
       const entry = new Entry(parts, head)
