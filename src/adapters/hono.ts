@@ -12,7 +12,7 @@ import {
   type Passed,
   type Rule,
 } from "../guard/index.ts"
-import { isDeliberate, joinVary } from "./merge.ts"
+import { GUARDS_OWN, isDeliberate, joinVary } from "./merge.ts"
 import { bodyConsumed, misuseOf, mountedBelow } from "./misuse.ts"
 import { admit } from "./node.ts"
 import { NodeHead } from "./node-head.ts"
@@ -63,6 +63,7 @@ export function guard(latch: Guard, options: HonoGuardOptions = {}): MiddlewareH
     }
     c.req.raw = withoutRefresh(latch, entered, c.req.raw)
     await next()
+    for (const name of GUARDS_OWN) if (c.res.headers.has(name)) c.header(name, undefined)
     for (const [name, value] of entered.headers) {
       const own = c.res.headers.get(name)
       if (own !== null && name === "vary") c.header(name, joinVary(own, value))

@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http"
 import type { HeaderList, Reply } from "../core/request.ts"
-import { isDeliberate, joinVary } from "./merge.ts"
+import { GUARDS_OWN, isDeliberate, joinVary } from "./merge.ts"
 
 type GivenHeaders = OutgoingHttpHeaders | readonly OutgoingHttpHeader[]
 
@@ -33,6 +33,7 @@ export function haveLastWord(response: ServerResponse, headers: () => HeaderList
 }
 
 function merge(response: ServerResponse, headers: HeaderList): void {
+  for (const name of GUARDS_OWN) if (response.hasHeader(name)) response.removeHeader(name)
   for (const [name, value] of headers) {
     const own = response.getHeader(name)
     if (own === undefined) response.setHeader(name, value)

@@ -2,7 +2,7 @@ import type { BodyRead, BodyReader } from "../core/flow.ts"
 import type { HeaderList, Reply, RequestHead } from "../core/request.ts"
 import type { Session } from "../core/session.ts"
 import type { Guard, Passed } from "../guard/index.ts"
-import { isDeliberate, joinVary } from "./merge.ts"
+import { GUARDS_OWN, isDeliberate, joinVary } from "./merge.ts"
 import { bodyConsumed } from "./misuse.ts"
 
 export { limit, requireRecentSignIn, requireRole, requireUser } from "../guard/index.ts"
@@ -90,6 +90,7 @@ export function withoutRefresh(latch: Guard, passed: Passed, request: Request): 
 
 function withHeaders(response: Response, added: HeaderList): Response {
   const headers = new Headers(response.headers)
+  for (const name of GUARDS_OWN) headers.delete(name)
   for (const [name, value] of added) {
     const own = headers.get(name)
     if (own !== null && name === "vary") headers.set(name, joinVary(own, value))

@@ -11,6 +11,7 @@ import { type AddressInfo, connect } from "node:net"
 import { after, before, describe, it } from "node:test"
 import { createAdaptorServer } from "@hono/node-server"
 import { Hono } from "hono"
+import { cors } from "hono/cors"
 import { stream } from "hono/streaming"
 import { type Guarded, guard as guardHono } from "../../src/adapters/hono.ts"
 import { guard as guardNode, sessionOf } from "../../src/adapters/node.ts"
@@ -20,6 +21,7 @@ import { type Latch, MisuseError, nightlatch } from "../../src/index.ts"
 
 const HOST = "localhost:3000"
 const ORIGIN = `http://${HOST}`
+const LISTED = "http://localhost:5173"
 
 interface Answer {
   readonly status: number
@@ -39,6 +41,7 @@ const PATHS = [
   "ok",
   "vary",
   "frame",
+  "set",
   "cached",
   "page",
   "cookies",
@@ -47,6 +50,17 @@ const PATHS = [
   "throw",
   "refresh",
 ] as const
+
+/** What an application may have said about other origins. */
+const OWN_CORS: Readonly<Record<string, string>> = {
+  "access-control-allow-origin": "https://evil.example",
+  "access-control-allow-credentials": "true",
+  "access-control-allow-methods": "DELETE",
+  "access-control-allow-headers": "x-evil",
+  "access-control-expose-headers": "x-secret",
+  "access-control-max-age": "86400",
+  "access-control-allow-private-network": "true",
+}
 
 function nodeApplication(request: IncomingMessage, response: ServerResponse): void {
   switch (request.url?.slice("/app/".length)) {
@@ -58,7 +72,11 @@ function nodeApplication(request: IncomingMessage, response: ServerResponse): vo
       response.end("ok")
       break
     case "frame":
-      response.writeHead(200, ["x-frame-options", "ALLOWALL", "access-control-allow-origin", "*"]).end("ok")
+      response.writeHead(200, ["x-frame-options", "ALLOWALL", ...Object.entries(OWN_CORS).flat()]).end("ok")
+      break
+    case "set":
+      for (const [name, value] of Object.entries(OWN_CORS)) response.setHeader(name.toUpperCase(), value)
+      response.writeHead(200, { "Access-Control-Allow-Origin": "https://evil.example" }).end("ok")
       break
     case "cached":
       response.writeHead(200, { "cache-control": "public, max-age=60" }).end("ok")
@@ -94,9 +112,12 @@ function honoApplication(latch: Latch): Hono<Guarded> {
   app.use(guardHono(latch))
   app.get("/app/ok", (c) => c.text(c.var.session?.userId ?? "nobody"))
   app.get("/app/vary", (c) => c.text("ok", 200, { vary: "Accept" }))
-  app.get("/app/frame", (c) =>
-    c.text("ok", 200, { "x-frame-options": "ALLOWALL", "access-control-allow-origin": "*" }),
+  app.get("/app/frame", (c) => c.text("ok", 200, { "x-frame-options": "ALLOWALL", ...OWN_CORS }))
+  app.use(
+    "/app/set",
+    cors({ origin: "https://evil.example", credentials: true, exposeHeaders: ["x-secret"] }),
   )
+  app.get("/app/set", (c) => c.text("ok"))
   app.get("/app/cached", (c) => c.text("ok", 200, { "cache-control": "public, max-age=60" }))
   app.get(
     "/app/page",
@@ -129,8 +150,10 @@ function webApplication(latch: Latch): (request: Request) => Promise<Response> {
         return new Response("ok", { headers: { vary: "Accept" } })
       case "frame":
         return new Response("ok", {
-          headers: { "x-frame-options": "ALLOWALL", "access-control-allow-origin": "*" },
+          headers: { "x-frame-options": "ALLOWALL", ...OWN_CORS },
         })
+      case "set":
+        return Response.json({}, { headers: OWN_CORS })
       case "cached":
         return new Response("ok", { headers: { "cache-control": "public, max-age=60" } })
       case "page":
@@ -211,6 +234,7 @@ for (const kind of ["node", "hono on node", "hono on fetch", "web"] as const) {
         secret: generateSecret(),
         database: ":memory:",
         publicRoutes: ["GET /app/*", "POST /app/upload"],
+        cors: { origins: [LISTED] },
         rateLimit: { perAddress: "100000/minute" },
       })
       ;({ cookie, userId } = await latch.testing.signIn({ email: "someone@example.com" }))
@@ -266,6 +290,20 @@ for (const kind of ["node", "hono on node", "hono on fetch", "web"] as const) {
       assert.equal((await ask("GET", "/app/throw")).status, 500)
       // On fetch the runtime cuts the body off.
       if (kind !== "web") assert.equal((await ask("HEAD", "/app/ok")).body, "")
+    })
+
+    it("lets nobody but itself speak of other origins", async () => {
+      const said = (answer: Answer) =>
+        Object.entries(answer.headers).filter(([name]) => name.startsWith("access-control-"))
+      for (const path of PATHS) {
+        for (const origin of ["https://evil.example", ORIGIN])
+          assert.deepEqual(said(await ask("GET", `/app/${path}`, { origin })), [], `${path} to ${origin}`)
+        assert.deepEqual(said(await ask("GET", `/app/${path}`)), [], path)
+        const listed = await ask("GET", `/app/${path}`, { origin: LISTED })
+        assert.equal(listed.headers["access-control-allow-origin"], LISTED, path)
+        assert.equal(listed.headers["access-control-allow-credentials"], "true")
+        assert.doesNotMatch(JSON.stringify(said(listed)), /evil|x-secret|86400|DELETE|private/, path)
+      }
     })
 
     it("hands the session over, and keeps the refresh cookie to itself", async () => {
