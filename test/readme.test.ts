@@ -103,6 +103,34 @@ describe("README", () => {
     assert.match(managed, /nl_secret_\S{43}/)
   })
 
+  it("stops with npm, which passes a signal on to the shell alone", async (t) => {
+    const folder = openCopy(t)
+    const port = await freePort()
+    const options = { cwd: folder, env: environment({ PORT: String(port) }), detached: true } as const
+    const npm = spawn("npm", ["start"], { ...options, stdio: "ignore" })
+    const ended = new Promise((resolve) => npm.once("exit", resolve))
+    t.after(() => {
+      try {
+        process.kill(-(npm.pid ?? 0), "SIGKILL")
+      } catch {
+        // The whole group has ended, as it should.
+      }
+    })
+    await ready(port)
+    npm.kill("SIGTERM")
+    await ended
+    const patience = performance.now() + 20_000
+    const answers = () =>
+      ask(port, "/readyz").then(
+        () => true,
+        () => false,
+      )
+    while ((await answers()) && performance.now() < patience) {
+      await new Promise((later) => setTimeout(later, 50))
+    }
+    assert.equal(await answers(), false, "the service lives on without npm")
+  })
+
   const expected = [
     ["Hello.", { public: 200, orders: 401 }],
     ["", { public: 401, orders: 401 }],
