@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { generateSecret } from "../src/checklist/secret/index.ts"
 import { configurationTable } from "../src/service/settings.ts"
-import { ask, freePort, openFolder } from "./service/process.ts"
+import { ask, cookiesOf, freePort, openFolder } from "./service/process.ts"
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL("..", import.meta.url))
@@ -46,16 +46,38 @@ async function ready(port: number): Promise<void> {
   }
 }
 
+interface Started {
+  /** Standard output so far. */
+  readonly output: () => string
+  /** Ends it as a terminal does. @returns the exit code, or null when only the signal ended it */
+  readonly stop: () => Promise<number | null>
+}
+
 /** Starts a program in a group of its own, so that what npm starts ends with it. */
-function start(t: TestContext, folder: string, words: readonly string[], more: Record<string, string>): void {
+function start(
+  t: TestContext,
+  folder: string,
+  words: readonly string[],
+  more: Record<string, string>,
+): Started {
   const [program = "", ...rest] = words
-  const child = spawn(program, rest, { cwd: folder, env: environment(more), stdio: "ignore", detached: true })
-  t.after(async () => {
-    if (child.exitCode !== null) return
-    const ended = new Promise((resolve) => child.once("exit", resolve))
-    process.kill(-(child.pid ?? 0), "SIGTERM")
-    await ended
+  const child = spawn(program, rest, {
+    cwd: folder,
+    env: environment(more),
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
   })
+  let output = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text
+  })
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve))
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid ?? 0), "SIGTERM")
+    return ended
+  }
+  t.after(stop)
+  return { output: () => output, stop }
 }
 
 describe("README", () => {
@@ -66,7 +88,12 @@ describe("README", () => {
       ["npm test\nnpm run check\n", "npm run"],
     ]
     const shell = blocksOf("sh")
-    assert.equal(shell.length, 5)
+    assert.equal(shell.length, 6)
+    // The file that npm pack makes here; test/package installs it.
+    const { name, version, dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+    const install = shell.find((block) => block.startsWith("npm install")) ?? ""
+    assert.ok(install.includes(`/${name}-${version}.tgz hono @hono/node-server\n`), install)
+    assert.ok(dependencies.hono !== undefined && dependencies["@hono/node-server"] !== undefined)
     for (const [block] of known) assert.ok(shell.includes(block ?? ""), block)
     const ci = readFileSync(join(ROOT, ".ci/run"), "utf8")
     for (const line of ["npm ci", "npm test", "npm run --silent check"]) assert.ok(ci.includes(line), line)
@@ -148,7 +175,8 @@ describe("README", () => {
         .replaceAll("3000", String(port))
       mkdirSync(join(folder, "app"))
       writeFileSync(join(folder, "app/main.ts"), text)
-      start(t, folder, [process.execPath, "app/main.ts"], { NIGHTLATCH_SECRET: generateSecret() })
+      const words = [process.execPath, "app/main.ts"]
+      const started = start(t, folder, words, { NIGHTLATCH_SECRET: generateSecret() })
       const patience = performance.now() + 20_000
       let answer = await ask(port, "/").catch(() => undefined)
       while (answer === undefined && performance.now() < patience) {
@@ -160,6 +188,22 @@ describe("README", () => {
       if (body !== "") assert.equal(answer?.text, body)
       assert.equal((await ask(port, "/orders")).status, statuses.orders)
       assert.equal((await ask(port, "/auth/register", { json: { email: "ada@example.com" } })).status, 202)
+
+      // The inbox's address is on the screen, and the mail in it.
+      const printed = /^Mails of development: (http:\S+)$/m.exec(started.output())?.[1] ?? ""
+      const inbox = await ask(port, printed.slice(printed.indexOf("/auth")))
+      assert.equal(inbox.status, 303, started.output())
+      const headers = { cookie: cookiesOf(inbox) }
+      const mailed = async () => (await ask(port, "/auth/dev/inbox", { headers })).text.includes("#token=")
+      while (!(await mailed()) && performance.now() < patience + 20_000) {
+        await new Promise((later) => setTimeout(later, 50))
+      }
+      assert.ok(await mailed())
+      const { stdout } = await run(process.execPath, [join(ROOT, "src/cli/main.ts"), "user", "list"], {
+        cwd: folder,
+      })
+      assert.match(stdout, /No accounts\./)
+      assert.equal(await started.stop(), 0, "the program closes what it opened")
     })
   }
 

@@ -9,7 +9,6 @@ const latch = await nightlatch({
   publicRoutes,
   logger: console,
 })
-serve({ fetch: createService(latch).fetch, port: 3001, hostname: "127.0.0.1" })
-console.log(
-  `http://localhost:3001, and the mails at http://localhost:3001/auth/dev/inbox?key=${latch.developmentKey}`,
-)
+const server = serve({ fetch: createService(latch).fetch, port: 3001, hostname: "127.0.0.1" })
+console.log(`http://localhost:3001, and the mails at ${latch.inboxUrl}`)
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.close(() => latch.close()))

@@ -1,4 +1,4 @@
-/** A small service of one's own, guarded: run it with `node examples/own-service/main.ts`. */
+/** A small service of one's own, guarded: run it with `npx node examples/own-service/main.ts`. */
 import { Hono } from "hono"
 import { type Guarded, guard, limit, requireRole, requireUser } from "../../src/adapters/hono.ts"
 import type { Latch } from "../../src/index.ts"

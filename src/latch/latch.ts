@@ -60,6 +60,8 @@ export interface Latch extends Guard {
   readonly inbox: Inbox | undefined
   /** Opens the inbox's page; a new one each start. */
   readonly developmentKey: string | undefined
+  /** Where to read the mails of development, with the key: for the one who starts the program, never for a log. */
+  readonly inboxUrl: string | undefined
   readonly testing: Testing
   /** Ends timers, finishes the mail under way and closes the store. May be called twice. */
   close(): Promise<void>
@@ -206,6 +208,10 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       serverLimits: overload.serverLimits,
       inbox,
       developmentKey,
+      inboxUrl:
+        developmentKey === undefined
+          ? undefined
+          : `${origin.origin}${basePath}/dev/inbox?key=${developmentKey}`,
       facts,
       checklist: () => readChecklist(facts()),
       async ready() {

@@ -127,7 +127,7 @@ async function build(
       origin,
       latch,
       jwksPath: JWKS_PATH,
-      inbox: inboxLink(origin, configuration, latch.developmentKey),
+      inbox: latch.inboxUrl,
       stop() {
         stopping ??= stop()
         return stopping
@@ -140,14 +140,6 @@ async function build(
 function originFor(configuration: Configuration, port: number): string {
   if (configuration.sources.has("origin")) return String(configuration.options.origin)
   return new URL(`http://localhost:${port}`).origin
-}
-
-function inboxLink(
-  origin: string,
-  configuration: Configuration,
-  key: string | undefined,
-): string | undefined {
-  return key === undefined ? undefined : `${origin}${basePathOf(configuration)}/dev/inbox?key=${key}`
 }
 
 function basePathOf(configuration: Configuration): string {
