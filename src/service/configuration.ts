@@ -62,7 +62,7 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
       "Make another one: nightlatch secret",
     )
   }
-  noteOrigin(origin, port, host, sources, notes)
+  noteOrigin({ origin, port, host, sources, trusted: at(values, "proxy.trusted"), notes })
   faults.throwIfAny()
   const options = Object.fromEntries(Object.entries(values).filter(([key]) => !SERVICE_KEYS.has(key)))
   return {
@@ -151,26 +151,40 @@ function readHost(value: unknown, sources: ReadonlyMap<string, string>, faults: 
   return "127.0.0.1"
 }
 
-function noteOrigin(
-  origin: unknown,
-  port: number,
-  host: string,
-  sources: ReadonlyMap<string, string>,
-  notes: string[],
-): void {
-  const url = typeof origin === "string" ? URL.parse(origin) : null
-  if (url === null || !sources.has("origin") || port === 0) return
-  const own = Number(url.port || (url.protocol === "https:" ? 443 : 80))
-  if (isLoopback(url.hostname) && own !== port) {
+/** What starts, but will not answer as its owner expects. */
+function noteOrigin(input: {
+  readonly origin: unknown
+  readonly port: number
+  readonly host: string
+  readonly sources: ReadonlyMap<string, string>
+  readonly trusted: unknown
+  readonly notes: string[]
+}): void {
+  const { port, host, sources, notes } = input
+  const url = typeof input.origin === "string" ? URL.parse(input.origin) : null
+  if (url === null || !sources.has("origin")) return
+  if (url.protocol === "https:" && trustsNobody(input.trusted)) {
     notes.push(
-      `The origin names port ${own}, the service listens on ${port}: only a proxy between them makes that work.`,
+      "The origin is https and no proxy is trusted, so every request will be refused: this service itself speaks plain http. Name the proxy that speaks https, for example NIGHTLATCH_TRUSTED_PROXIES=127.0.0.1",
     )
   }
-  if (isLoopback(url.hostname) && (host === "0.0.0.0" || host === "::")) {
+  if (!isLoopback(url.hostname)) return
+  const own = Number(url.port || (url.protocol === "https:" ? 443 : 80))
+  if (own !== port) {
+    const where = port === 0 ? "a free one" : String(port)
+    notes.push(
+      `The origin names port ${own}, the service listens on ${where}: only a proxy between them makes that work.`,
+    )
+  }
+  if (host === "0.0.0.0" || host === "::") {
     notes.push(
       "It listens on every address of this machine, but the origin is a loopback name: others get 421.",
     )
   }
+}
+
+function trustsNobody(trusted: unknown): boolean {
+  return trusted === undefined || trusted === 0 || (Array.isArray(trusted) && trusted.length === 0)
 }
 
 /** Faults of the library under the names the reader of an environment knows. */

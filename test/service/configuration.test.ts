@@ -426,8 +426,20 @@ test("nothing is written when the start is refused for another reason", async ()
 test("an origin that cannot fit its port is noted", async () => {
   const { notes } = await read({ ...GOOD, NIGHTLATCH_ORIGIN: "http://localhost:3000", PORT: "4000" })
   assert.match(notes.join(), /port 3000.*4000/)
-  const fine = await read({ ...PUBLIC, PORT: "4000" })
+  const free = await read({ ...GOOD, NIGHTLATCH_ORIGIN: "http://localhost:3000", PORT: "0" })
+  assert.match(free.notes.join(), /port 3000.*a free one/)
+  const fine = await read({ ...PUBLIC, PORT: "4000", NIGHTLATCH_TRUSTED_PROXIES: "10.0.0.0/8" })
   assert.deepEqual(fine.notes, [])
+})
+
+test("an https origin without a proxy in front is noted, with the setting that names the proxy", async () => {
+  for (const trusted of [{}, { NIGHTLATCH_TRUSTED_PROXIES: "0" }]) {
+    const { notes } = await read({ ...PUBLIC, ...trusted })
+    assert.match(notes.join(), /every request will be refused.*NIGHTLATCH_TRUSTED_PROXIES/)
+  }
+  const local = await read({ ...GOOD, NIGHTLATCH_ORIGIN: "https://localhost:3000" })
+  assert.match(local.notes.join(), /NIGHTLATCH_TRUSTED_PROXIES/)
+  assert.deepEqual((await read({ ...PUBLIC, NIGHTLATCH_TRUSTED_PROXIES: "1" })).notes, [])
 })
 
 test("a fault of the library bears the name its reader knows", () => {

@@ -12,8 +12,12 @@ import type { HttpsPolicy } from "./options.ts"
 
 const HTTPS_REQUIRED: RefusalKind = { status: 403, code: "https.required", title: "Use https." }
 
+// The usual reason: a proxy speaks https, and was not named.
+const PLAIN =
+  "plain http on an https origin; the word of a proxy that speaks https counts once it is in proxy.trusted (NIGHTLATCH_TRUSTED_PROXIES)"
+
 export function checkHttps(policy: HttpsPolicy, view: Pick<RequestView, "secure">): Verdict {
-  return !policy.enforced || view.secure ? PASS : refuse(HTTPS_REQUIRED, "plain http on an https origin")
+  return !policy.enforced || view.secure ? PASS : refuse(HTTPS_REQUIRED, PLAIN)
 }
 
 /** Does the line of the checklist hold here and now? */
