@@ -23,7 +23,7 @@ export const events: CommandDef = command({
     const limit = Number(args.limit)
     if (!/^\d{1,6}$/.test(args.limit) || limit < 1)
       throw new CommandError("--limit takes a number from 1.", MISUSE_EXIT)
-    const open = await openAdministration(await configure({ database: args.database }))
+    const open = await openAdministration(await configure({ database: args.database }), { make: false })
     try {
       const account = args.account === undefined ? undefined : await open.find(args.account)
       if (args.account !== undefined && account === undefined) {

@@ -10,7 +10,7 @@ export const migrate: CommandDef = command({
   args: { ...DATABASE_OPTION },
   async run({ args }) {
     const configuration = await configure({ database: args.database })
-    const store = await openStore(configuration)
+    const store = await openStore(configuration, { make: true })
     await store.ping()
     await store.close()
     print(`${databasePath(configuration)} has this version's schema.`)

@@ -56,9 +56,19 @@ export function report(error: unknown): number {
     return error.exitCode
   }
   if (error instanceof Error && error.name === "UnavailableError") {
-    write(`${paint("red", "error")} ${printable(error.message)}`)
+    write(`${paint("red", "error")} ${printable(error.message + reasonOf(error.cause))}`)
     return 1
   }
   console.error(error)
   return 1
+}
+
+/** What SQLite or the system says in fixed words: a whole message could hold a value. */
+function reasonOf(cause: unknown): string {
+  const { errstr, code } = (typeof cause === "object" && cause !== null ? cause : {}) as Record<
+    string,
+    unknown
+  >
+  const reason = errstr ?? code
+  return typeof reason === "string" ? `: ${reason}` : ""
 }

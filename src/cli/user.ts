@@ -17,8 +17,9 @@ const role = {
 async function administer<T>(
   database: string | undefined,
   act: (open: Administration) => Promise<T>,
+  make: boolean = false,
 ): Promise<T> {
-  const open = await openAdministration(await configure({ database }))
+  const open = await openAdministration(await configure({ database }), { make })
   try {
     return await act(open)
   } finally {
@@ -47,8 +48,10 @@ const create = command({
       )
     }
     const password = await readLine()
-    const account = await administer(args.database, async (open) =>
-      settled(await open.create(args.email, password, valuesOf(rawArgs, "role"))),
+    const account = await administer(
+      args.database,
+      async (open) => settled(await open.create(args.email, password, valuesOf(rawArgs, "role"))),
+      true,
     )
     print(`Created ${printable(account.email)} ${painter(process.stdout)("dim", account.id)}`)
   },
@@ -58,8 +61,10 @@ const invite = command({
   meta: { name: "invite", description: "Make an account whose owner chooses the password by a mailed link" },
   args: { email, role, ...DATABASE_OPTION },
   async run({ args, rawArgs }) {
-    const account = await administer(args.database, async (open) =>
-      settled(await open.invite(args.email, valuesOf(rawArgs, "role"))),
+    const account = await administer(
+      args.database,
+      async (open) => settled(await open.invite(args.email, valuesOf(rawArgs, "role"))),
+      true,
     )
     print(`Invited ${printable(account.email)} ${painter(process.stdout)("dim", account.id)}`)
     print("The running service sends the mail; when none is running, the next one to start does.")

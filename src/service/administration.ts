@@ -3,6 +3,8 @@
  * through its revocation feed within two seconds, or without one.
  */
 import { randomBytes } from "node:crypto"
+import { existsSync } from "node:fs"
+import { prepareFile } from "../checklist/database/index.ts"
 import { describeEvent } from "../checklist/event/index.ts"
 import { createPasswords, readPassword } from "../checklist/password/index.ts"
 import { toBase64url } from "../core/bytes.ts"
@@ -38,8 +40,17 @@ const BY: Readonly<Record<string, string>> = Object.freeze({ by: "command line" 
 const ROLE = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 const MOST_ROLES = 32
 
-export async function openAdministration(configuration: Configuration): Promise<Administration> {
-  const store = await openStore(configuration)
+export interface Opening {
+  /** Whether a missing database is made. */
+  readonly make: boolean
+}
+
+/** @throws MisuseError `database.missing` when there is none and none shall be made, and for every fault of the file */
+export async function openAdministration(
+  configuration: Configuration,
+  opening: Opening,
+): Promise<Administration> {
+  const store = await openStore(configuration, opening)
   const event = (type: EventType, accountId: string): readonly NewEvent[] => [{ type, accountId, detail: BY }]
 
   async function change(
@@ -131,8 +142,20 @@ const NO_ADDRESS = "that is not a mail address"
 const TAKEN = "there is already an account with this address"
 
 /** Opens, and so migrates, the store of a configuration. */
-export async function openStore(configuration: Configuration): Promise<Store> {
-  return openSqlite({ path: databasePath(configuration), exclusive: false })
+export async function openStore(configuration: Configuration, { make }: Opening): Promise<Store> {
+  const path = databasePath(configuration)
+  const faults = new Faults()
+  if (make || path === ":memory:" || existsSync(path)) prepareFile(path, faults)
+  else {
+    faults.add(
+      "database.missing",
+      configuration.sources.get("database") ?? "NIGHTLATCH_DATABASE",
+      `there is no database ${path}`,
+      "Name another by --database or NIGHTLATCH_DATABASE; the service makes one when it starts.",
+    )
+  }
+  faults.throwIfAny()
+  return openSqlite({ path, exclusive: false })
 }
 
 /** One event as one line for a person. */

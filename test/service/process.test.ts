@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { execFile } from "node:child_process"
-import { chmodSync, existsSync, readFileSync, statSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
@@ -39,10 +39,12 @@ describe("the service as a process", () => {
     folder.remove()
   })
 
-  it("made a secret that git ignores and a database that only its user reads, and says so", () => {
+  it("made a secret that git ignores and a database that only its user reads, and says so", async () => {
     assert.equal(modeOf(join(folder.path, ".env")), 0o600)
     assert.match(readFileSync(join(folder.path, ".env"), "utf8"), /^NIGHTLATCH_SECRET=nl_secret_\S{43}$/m)
     assert.match(readFileSync(join(folder.path, ".gitignore"), "utf8"), /^\.env$/m)
+    const { stdout } = await run("git", ["status", "--porcelain"], { cwd: folder.path })
+    assert.equal(stdout, "?? .gitignore\n")
     assert.equal(modeOf(join(folder.path, "data")), 0o700)
     assert.equal(modeOf(join(folder.path, "data", "nightlatch.db")), 0o600)
     assert.equal(modeOf(join(folder.path, "data", "inbox-key")), 0o600)
@@ -187,7 +189,6 @@ describe("the service as a process", () => {
   it("lets go of a client that sends nothing, and of one that sends a byte now and then", async () => {
     const slow = openFolder()
     const config = { overload: { headerSeconds: 1, requestSeconds: 2, idleSeconds: 1 } }
-    const { writeFileSync } = await import("node:fs")
     writeFileSync(join(slow.path, "nightlatch.config.json"), JSON.stringify(config))
     const other = await serve(slow.path)
     const lasts = (first: string) =>
@@ -328,6 +329,45 @@ describe("stopping and dying", () => {
     const newer = await command(folder.path, ["serve", "--port", "0"])
     assert.notEqual(newer.code, 0)
     assert.match(newer.error, /newer/)
+    folder.remove()
+  })
+
+  it("makes no database where a command only looks", async () => {
+    const folder = openFolder()
+    const path = join(folder.path, "no", "x.db")
+    for (const words of [
+      ["user", "list"],
+      ["events"],
+      ["user", "disable", EMAIL],
+      ["user", "delete", EMAIL],
+    ]) {
+      const ran = await command(folder.path, [...words, "--database", path])
+      assert.equal(ran.code, 2)
+      assert.match(ran.error, /--database: there is no database .*x\.db/)
+      assert.equal((await command(folder.path, words)).code, 2)
+    }
+    assert.deepEqual(readdirSync(folder.path), [])
+    assert.equal((await command(folder.path, ["user", "invite", EMAIL, "--database", path])).code, 0)
+    assert.match((await command(folder.path, ["user", "list", "--database", path])).out, /invited/)
+    folder.remove()
+  })
+
+  it("names the file that is no database, and leaves it as it is", async () => {
+    const folder = openFolder()
+    const path = join(folder.path, "notes.txt")
+    writeFileSync(path, "a host name\n", { mode: 0o644 })
+    for (const words of [["migrate"], ["user", "list"], ["serve", "--port", "0"]]) {
+      const ran = await command(folder.path, [...words, "--database", path])
+      assert.equal(ran.code, 2)
+      assert.match(ran.error, /notes\.txt: it is not an SQLite database/)
+      assert.doesNotMatch(ran.error, /chmod/)
+    }
+    assert.equal(readFileSync(path, "utf8"), "a host name\n")
+    const broken = join(folder.path, "broken.db")
+    writeFileSync(broken, `SQLite format 3\0${"x".repeat(4096)}`, { mode: 0o600 })
+    const ran = await command(folder.path, ["migrate", "--database", broken])
+    assert.equal(ran.code, 1)
+    assert.match(ran.error, /the database failed: file is not a database/)
     folder.remove()
   })
 

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict"
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
@@ -35,6 +45,32 @@ test("makes a private folder with a private file, whatever the umask", (t) => {
     assert.deepEqual(codesOf(path), [], "a second start takes what the first made")
   } finally {
     process.umask(before)
+  }
+})
+
+test("keeps a folder that it made out of git, and leaves one that was there as it is", () => {
+  const made = join(fresh(), "data")
+  prepareFile(join(made, "n.db"), new Faults())
+  assert.equal(readFileSync(join(made, ".gitignore"), "utf8"), "*\n")
+  const old = fresh()
+  mkdirSync(old, { mode: 0o700 })
+  prepareFile(join(old, "n.db"), new Faults())
+  assert.deepEqual(readdirSync(old), ["n.db"])
+})
+
+test("refuses a file that is no database before it speaks of modes", () => {
+  const folder = fresh()
+  mkdirSync(folder, { mode: 0o700 })
+  for (const [index, text] of [
+    "a host name\n",
+    "S",
+    "SQLite format 2\0 and more",
+    "\0".repeat(100),
+  ].entries()) {
+    const path = join(folder, String(index))
+    writeFileSync(path, text, { mode: 0o644 })
+    assert.deepEqual(codesOf(path), ["database.not_sqlite"], text)
+    assert.equal(readFileSync(path, "utf8"), text)
   }
 })
 

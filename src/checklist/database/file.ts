@@ -1,11 +1,21 @@
 /**
  * Attack: another user of the machine copies the database, or replaces it.
- * Promise: the folder is made 0700 and the file 0600 before anything is written into it; a file that others may read or
- * write, or a folder in which they may replace it, refuses the start and names the command that mends it.
+ * Promise: the folder is made 0700, with a line that keeps it out of git, and the file 0600 before anything is written into
+ * it; a file that others may read or write, or a folder in which they may replace it, refuses the start and names the command
+ * that mends it.
  * Source: ASVS 13.2.4 and 13.3.1.
  */
-import { closeSync, constants, mkdirSync, openSync, type Stats, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import type { Faults } from "../../core/misuse.ts"
 
 const FILE_MODE = 0o600
@@ -14,6 +24,8 @@ const FOLDER_MODE = 0o700
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
 const STICKY = 0o1000
+
+const MAGIC = Buffer.from("SQLite format 3\0")
 
 /** SQLite's own files beside the database hold the same rows. Source: sqlite.org/tempfiles.html. */
 const SIDE_FILES = ["-wal", "-shm", "-journal"]
@@ -24,7 +36,9 @@ export function prepareFile(path: string, faults: Faults): void {
   const file = resolve(path)
   const folder = dirname(file)
   try {
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE })
+    const made = mkdirSync(folder, { recursive: true, mode: FOLDER_MODE })
+    // Password hashes and the inbox's key lie here: a folder of ours does not wait for somebody's .gitignore.
+    if (made !== undefined) writeFileSync(join(folder, ".gitignore"), "*\n", { mode: FILE_MODE, flag: "wx" })
     create(file)
     const found = statSync(file)
     if (!found.isFile()) {
@@ -33,6 +47,16 @@ export function prepareFile(path: string, faults: Faults): void {
         path,
         "it is not a regular file",
         "Name a file, for example data/nightlatch.db.",
+      )
+      return
+    }
+    // Before the modes: nobody shall run chmod on a file that was named by mistake.
+    if (!isSqlite(file, found)) {
+      faults.add(
+        "database.not_sqlite",
+        path,
+        "it is not an SQLite database",
+        "Name another file, for example data/nightlatch.db.",
       )
       return
     }
@@ -56,6 +80,19 @@ function create(file: string): void {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return
     throw error
   }
+}
+
+/** An empty file becomes one. Source: sqlite.org/fileformat.html, section 1.3. */
+function isSqlite(file: string, { size }: Stats): boolean {
+  if (size === 0) return true
+  const head = Buffer.alloc(MAGIC.length)
+  const opened = openSync(file, constants.O_RDONLY)
+  try {
+    readSync(opened, head, 0, head.length, 0)
+  } finally {
+    closeSync(opened)
+  }
+  return head.equals(MAGIC)
 }
 
 function judgeModes(path: string, folder: string, file: Stats, faults: Faults): void {
