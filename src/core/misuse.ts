@@ -49,7 +49,7 @@ export function readBySchema<Schema extends z.ZodType>(
   path: string,
   faults: Faults,
 ): z.output<Schema> | undefined {
-  const result = schema.safeParse(input)
+  const result = schema.safeParse(input, { error: problemOf })
   if (result.success) return result.data
   for (const issue of result.error.issues) addIssue(issue, schema, path, faults)
   return undefined
@@ -58,7 +58,7 @@ export function readBySchema<Schema extends z.ZodType>(
 function addIssue(issue: z.core.$ZodIssue, schema: z.ZodType, path: string, faults: Faults): void {
   const at = [path, ...issue.path.map(String)].filter((part) => part !== "").join(".")
   if (issue.code !== "unrecognized_keys") {
-    faults.add("option.invalid", at, issue.message, "See the option's documentation for what it takes.")
+    faults.add("option.invalid", at, issue.message, fixOf(issue))
     return
   }
   const known = keysAt(schema, issue.path)
@@ -68,6 +68,64 @@ function addIssue(issue: z.core.$ZodIssue, schema: z.ZodType, path: string, faul
     const fix = near === undefined ? `Remove it; known here: ${known.join(", ")}.` : `Did you mean "${near}"?`
     faults.add("option.unknown", where, "there is no such option", fix)
   }
+}
+
+const ARTICLES: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+}
+
+/** What is counted, where it is not the number itself that has a bound. */
+const COUNTED: Readonly<Record<string, string>> = { string: "characters", array: "entries" }
+
+/** What is wrong, where the schema itself has no sentence for it. */
+function problemOf(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined
+        ? "it is missing"
+        : `it is not ${ARTICLES[issue.expected] ?? "of this type"}`
+    case "too_small": {
+      const counted = COUNTED[issue.origin]
+      if (counted !== undefined)
+        return issue.minimum === 1 ? "it is empty" : `it has less than ${issue.minimum} ${counted}`
+      return `it is ${issue.inclusive === false ? "not above" : "below"} ${issue.minimum}`
+    }
+    case "too_big": {
+      const counted = COUNTED[issue.origin]
+      if (counted !== undefined) return `it has more than ${issue.maximum} ${counted}`
+      return `it is ${issue.inclusive === false ? "not below" : "above"} ${issue.maximum}`
+    }
+    case "invalid_value":
+      return `it is none of ${issue.values.map(String).join(", ")}`
+    default:
+      return "it is not what this option takes"
+  }
+}
+
+function fixOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      if (issue.expected in ARTICLES) return `Give ${ARTICLES[issue.expected]}.`
+      break
+    case "too_small":
+      return `Give ${issue.inclusive === false ? "more than" : "at least"} ${amount(issue.minimum, issue.origin)}.`
+    case "too_big":
+      return `Give ${issue.inclusive === false ? "less than" : "at most"} ${amount(issue.maximum, issue.origin)}.`
+    case "invalid_value":
+      return `Give one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}.`
+  }
+  return "See the option's documentation for what it takes."
+}
+
+function amount(bound: number | bigint, origin: string): string {
+  const counted = COUNTED[origin]
+  if (counted === undefined) return String(bound)
+  return bound === 1 ? "one" : `${bound} ${counted}`
 }
 
 /** The keys a schema knows at a path, looking through optional and default wrappers. */
@@ -88,7 +146,7 @@ function unwrap(schema: unknown): unknown {
   return current
 }
 
-/** The known word within two edits, or the one that is the same in another case. */
+/** The known word within two edits, two letters that changed places being one, or the same word in another case. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined
   let least = 3
@@ -104,13 +162,17 @@ export function nearest(word: string, known: readonly string[]): string | undefi
 
 function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 2 || a.length > 64) return 3
+  let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
       const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? (before[j - 2] ?? 0) + 1 : change
+      next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
     }
+    before = row
     row = next
   }
   return row[b.length] ?? 3
