@@ -113,6 +113,7 @@ const ROWS: readonly Row[] = [
   [smtp("smtp://user:word@mail.example.com:25"), "mail.smtpUrl", "mail.smtp_url"],
   [{ mail: { smtpUrl: "smtps://mail.example.com" } }, "mail.from", "mail.from"],
   [{ mail: { smtpUrl: "smtps://mail.example.com", from: "A <a@example.com>" } }, "mail.from", "mail.from"],
+  [{ mail: { from: "bad" } }, "mail.from", "mail.from"],
   [{ mail: { sendMail: "sendmail" } }, "mail.sendMail", "option.invalid"],
   [
     { mail: { ...smtp("smtps://mail.example.com").mail, sendMail: async () => {} } },

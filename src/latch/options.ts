@@ -113,6 +113,8 @@ const SCHEMA = z.strictObject({
   clock: functionOf.optional(),
 })
 
+export const OPTION_NAMES: readonly string[] = Object.freeze(Object.keys(SCHEMA.shape))
+
 const BASE_PATH = /^(?:\/[a-z0-9][a-z0-9-]*)+$/
 
 /** Options whose outermost layer is sound; undefined parts stand for what was faulty. */

@@ -53,10 +53,10 @@ export interface Policies {
 
 /**
  * Reads every option by its room, then what only two of them together can contradict.
+ * @param faults those that are known already: they are told with the others, and the disk is left alone
  * @throws MisuseError with every fault at once
  */
-export function readPolicies(input: unknown): Policies {
-  const faults = new Faults()
+export function readPolicies(input: unknown, faults: Faults = new Faults()): Policies {
   const { given, origin, basePath } = readOptions(input, faults)
   const loopback = isLoopback(origin.hostname)
   const list = (value: unknown): string[] =>

@@ -1,10 +1,13 @@
-import { isLoopback } from "../core/loopback.ts"
-import { type Fault, Faults, readBySchema } from "../core/misuse.ts"
-import { at, readConfigurationFile } from "./configuration-file.ts"
+import { generateSecret } from "../checklist/secret/index.ts"
+import { type Fault, Faults, MisuseError, nearest } from "../core/misuse.ts"
+import { OPTION_NAMES } from "../latch/options.ts"
+import { readPolicies } from "../latch/policy.ts"
+import { at, type ConfigurationFile, readConfigurationFile } from "./configuration-file.ts"
 import { type Environment, readEnvironment } from "./environment.ts"
 import { provideSecret } from "./first-secret.ts"
 import { readOperatorToken } from "./operator-token.ts"
-import { portSchema, SETTINGS } from "./settings.ts"
+import { noteOrigin } from "./origin-notes.ts"
+import { PORT, portSchema, SETTINGS, type Setting } from "./settings.ts"
 
 /** What the service needs to start, and the library's options, which the library itself judges. */
 export interface Configuration {
@@ -49,6 +52,7 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
           origin,
           folder: input.folder,
           continuousIntegration: (input.environment.CI ?? "") !== "",
+          told: sources.has("secret"),
           mayWrite: faults.list.length === 0,
           faults,
           notes,
@@ -62,15 +66,17 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
       "Make another one: nightlatch secret",
     )
   }
+  const options = Object.fromEntries(Object.entries(values).filter(([key]) => !SERVICE_KEYS.has(key)))
+  const all = { database: "./data/nightlatch.db", ...options, origin, secret }
+  if (input.starts === true) addFaultsOfOptions(all, sources, faults)
   noteOrigin({ origin, port, host, sources, trusted: at(values, "proxy.trusted"), notes })
   faults.throwIfAny()
-  const options = Object.fromEntries(Object.entries(values).filter(([key]) => !SERVICE_KEYS.has(key)))
   return {
     folder: input.folder,
     port,
     host,
     operatorToken,
-    options: { database: "./data/nightlatch.db", ...options, origin, secret },
+    options: all,
     sources,
     notes,
   }
@@ -83,7 +89,7 @@ export async function gather(
 ): Promise<{ values: Record<string, unknown>; sources: Map<string, string> }> {
   const file = await readConfigurationFile(input.folder, faults)
   const given = readEnvironment(input.environment, input.folder, faults)
-  const values: Record<string, unknown> = { ...file?.value }
+  const values = file === undefined ? {} : knownOptions(file, faults)
   const sources = new Map<string, string>()
   for (const setting of SETTINGS) {
     const flag = input.flags?.[setting.key]
@@ -101,18 +107,64 @@ export async function gather(
       put(values, setting.key, result.data)
     } else {
       const problem = result.error.issues[0]?.message ?? "it is not valid"
-      const known = setting.standard.startsWith("`")
-        ? ` The default is ${setting.standard.replaceAll("`", "")}.`
-        : ""
-      faults.add(
-        "configuration.invalid",
-        layer.source,
-        problem,
-        `${setting.description.replaceAll("`", "")}${known}`,
-      )
+      faults.add("configuration.invalid", layer.source, problem, explain(setting))
     }
   }
+  // Last, so that a setting's own source is found first.
+  if (file !== undefined) {
+    for (const key of Object.keys(file.value))
+      if (!sources.has(key)) sources.set(key, `${key} in ${file.name}`)
+  }
   return { values, sources }
+}
+
+/** What the file says, without names that neither the service nor the library knows. */
+function knownOptions(file: ConfigurationFile, faults: Faults): Record<string, unknown> {
+  const known = [...OPTION_NAMES, ...SERVICE_KEYS]
+  const entries = Object.entries(file.value).filter(([key]) => {
+    if (known.includes(key)) return true
+    const near = nearest(key, known)
+    const fix = near === undefined ? "Remove it; the README names the options." : `Did you mean "${near}"?`
+    faults.add("option.unknown", `${key} in ${file.name}`, "there is no such option", fix)
+    return false
+  })
+  return Object.fromEntries(entries)
+}
+
+/**
+ * When the start is refused anyway, what the library would refuse is told in the same list; otherwise it tells it itself.
+ * What follows from a value that could not be read is left out.
+ */
+function addFaultsOfOptions(
+  options: Readonly<Record<string, unknown>>,
+  sources: ReadonlyMap<string, string>,
+  faults: Faults,
+): void {
+  const before = faults.list.length
+  if (before === 0) return
+  const unread = [...sources.keys()].filter((key) => at(options, key) === undefined)
+  const known = new Faults()
+  for (const { code, path, problem, fix } of faults.list) known.add(code, path, problem, fix)
+  try {
+    // A missing secret is told already, or would be written by the first start.
+    readPolicies({ ...options, secret: options.secret ?? generateSecret() }, known)
+  } catch (error) {
+    if (!(error instanceof MisuseError)) throw error
+    const added = error.faults.slice(before).filter(({ path }) => !unread.some((key) => overlap(key, path)))
+    for (const { code, path, problem, fix } of renameFaults(added, sources))
+      faults.add(code, path, problem, fix)
+  }
+}
+
+/** Whether one of two dotted paths is the other or stands above it. */
+function overlap(a: string, b: string): boolean {
+  return a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`)
+}
+
+/** What the setting means and its default, as the fix of a value that cannot be read. */
+function explain({ description, standard }: Setting): string {
+  const known = standard.startsWith("`") ? ` The default is ${standard.replaceAll("`", "")}.` : ""
+  return description.replaceAll("`", "") + known
 }
 
 const FLAGS: Readonly<Record<string, string>> = { "session.toleratedDelaySeconds": "tolerated-delay" }
@@ -136,7 +188,15 @@ function put(target: Record<string, unknown>, path: string, value: unknown): voi
 
 function readPort(value: unknown, sources: ReadonlyMap<string, string>, faults: Faults): number {
   if (value === undefined) return 3000
-  return readBySchema(portSchema, value, sources.get("port") ?? "port", faults) ?? 3000
+  const result = portSchema.safeParse(value)
+  if (result.success) return result.data
+  faults.add(
+    "configuration.invalid",
+    sources.get("port") ?? "port",
+    result.error.issues[0]?.message ?? "it is not valid",
+    explain(PORT),
+  )
+  return 3000
 }
 
 function readHost(value: unknown, sources: ReadonlyMap<string, string>, faults: Faults): string {
@@ -151,42 +211,6 @@ function readHost(value: unknown, sources: ReadonlyMap<string, string>, faults: 
   return "127.0.0.1"
 }
 
-/** What starts, but will not answer as its owner expects. */
-function noteOrigin(input: {
-  readonly origin: unknown
-  readonly port: number
-  readonly host: string
-  readonly sources: ReadonlyMap<string, string>
-  readonly trusted: unknown
-  readonly notes: string[]
-}): void {
-  const { port, host, sources, notes } = input
-  const url = typeof input.origin === "string" ? URL.parse(input.origin) : null
-  if (url === null || !sources.has("origin")) return
-  if (url.protocol === "https:" && trustsNobody(input.trusted)) {
-    notes.push(
-      "The origin is https and no proxy is trusted, so every request will be refused: this service itself speaks plain http. Name the proxy that speaks https, for example NIGHTLATCH_TRUSTED_PROXIES=127.0.0.1",
-    )
-  }
-  if (!isLoopback(url.hostname)) return
-  const own = Number(url.port || (url.protocol === "https:" ? 443 : 80))
-  if (own !== port) {
-    const where = port === 0 ? "a free one" : String(port)
-    notes.push(
-      `The origin names port ${own}, the service listens on ${where}: only a proxy between them makes that work.`,
-    )
-  }
-  if (host === "0.0.0.0" || host === "::") {
-    notes.push(
-      "It listens on every address of this machine, but the origin is a loopback name: others get 421.",
-    )
-  }
-}
-
-function trustsNobody(trusted: unknown): boolean {
-  return trusted === undefined || trusted === 0 || (Array.isArray(trusted) && trusted.length === 0)
-}
-
 /** Faults of the library under the names the reader of an environment knows. */
 export function renameFaults(
   faults: readonly Fault[],
@@ -198,6 +222,7 @@ export function renameFaults(
       const file = source.startsWith(`${key} in `) ? source.slice(key.length) : undefined
       return { ...fault, path: file === undefined ? `${source} (${fault.path})` : fault.path + file }
     }
-    return fault
+    const unset = SETTINGS.find(({ key }) => key === fault.path)
+    return unset === undefined ? fault : { ...fault, path: `${unset.variable} (${fault.path})` }
   })
 }

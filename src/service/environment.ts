@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { parseEnv } from "node:util"
 import { readSecretFile } from "../checklist/secret/index.ts"
-import { type Faults, nearest } from "../core/misuse.ts"
+import { Faults, nearest } from "../core/misuse.ts"
 import { SETTINGS, type Setting } from "./settings.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -74,7 +74,10 @@ function readOne(
     return { text: "", source: named + where }
   }
   if (path === undefined) return { text: text ?? "", source: variable + where }
-  const content = readSecretFile(join(path.startsWith("/") ? "" : folder, path), faults)
+  const judged = new Faults()
+  const content = readSecretFile(join(path.startsWith("/") ? "" : folder, path), judged)
+  for (const fault of judged.list)
+    faults.add(fault.code, `${named}${where} (${fault.path})`, fault.problem, fault.fix)
   return { text: content ?? "", source: named + where }
 }
 
@@ -86,7 +89,8 @@ function checkNames(environment: Environment, where: string, faults: Faults): vo
   const ours = known.filter((name) => name.startsWith(PREFIX))
   for (const name of Object.keys(environment)) {
     if (known.includes(name) || NOT_SETTINGS.has(name)) continue
-    const near = nearest(name, ours)
+    const bare = name.slice(PREFIX.length)
+    const near = name === PREFIX + bare && known.includes(bare) ? bare : nearest(name, ours)
     if (!name.startsWith(PREFIX) && near === undefined) continue
     const fileOfPlain = name.endsWith(FILE_SUFFIX) && known.includes(name.slice(0, -FILE_SUFFIX.length))
     const fix = fileOfPlain
@@ -113,6 +117,15 @@ function readEnvFile(path: string, faults: Faults): Environment {
     return {}
   }
   const values = parseEnv(content)
+  for (const { name, line } of brokenLines(content)) {
+    delete values[name]
+    faults.add(
+      "configuration.env_line",
+      `.env, line ${line}`,
+      "it is not NAME=value",
+      "Write it like PORT=3000.",
+    )
+  }
   const holdsSecret = SETTINGS.some((row) => row.secret && values[row.variable] !== undefined)
   if (holdsSecret && process.platform !== "win32" && (statSync(path).mode & FORBIDDEN_MODE) !== 0) {
     faults.add(
@@ -123,4 +136,22 @@ function readEnvFile(path: string, faults: Faults): Environment {
     )
   }
   return values as Environment
+}
+
+const NAMES = SETTINGS.map((row) => row.variable)
+
+/** Lines that mean a setting and that the parser skips or reads as another name. They may hold a secret: only their place is told. */
+function brokenLines(content: string): readonly { readonly name: string; readonly line: number }[] {
+  // A value in quotes may have lines of its own.
+  const bare = content.replace(/=[ \t]*(["'`])[\s\S]*?\1/g, (value) => value.replace(/[^=\n]/g, ""))
+  return bare.split("\n").flatMap((text, index) => {
+    const [name = ""] = text.split("=")
+    const words = name
+      .trim()
+      .replace(/^export\s+/, "")
+      .split(/[\s:]+/)
+    const [first = ""] = words
+    const ours = first.startsWith(PREFIX) || NAMES.includes(first)
+    return ours && (words.length > 1 || !text.includes("=")) ? [{ name: name.trim(), line: index + 1 }] : []
+  })
 }

@@ -13,6 +13,8 @@ export interface SecretInput {
   readonly given: unknown
   readonly origin: unknown
   readonly folder: string
+  /** Whether one was named that could not be read, which is a fault already. */
+  readonly told: boolean
   readonly continuousIntegration: boolean
   /** False when the start is refused anyway. */
   readonly mayWrite: boolean
@@ -22,7 +24,7 @@ export interface SecretInput {
 
 /** The configured secret, or the one that was just written. */
 export function provideSecret(input: SecretInput): unknown {
-  if (input.given !== undefined) return input.given
+  if (input.given !== undefined || input.told) return input.given
   const url = typeof input.origin === "string" ? URL.parse(input.origin) : null
   const loopback = url !== null && isLoopback(url.hostname)
   const why = !loopback

@@ -27,7 +27,7 @@ const list = z
 
 const wholeNumber = z
   .string()
-  .regex(/^\d{1,9}$/, "it is not a whole number")
+  .regex(/^\d{1,9}$/, "it is not a whole number from 0")
   .transform(Number)
 
 const seconds = z
@@ -35,10 +35,11 @@ const seconds = z
   .regex(/^\d{1,6}(\.\d{1,3})?$/, "it is not a number of seconds, for example 5 or 0.3")
   .transform(Number)
 
+const NO_PORT = "it is not a whole number from 0 to 65535"
 export const portSchema: z.ZodType<number, number> = z
-  .int({ error: "it is not a whole number" })
-  .min(0, "it is below 0")
-  .max(65535, "it is above 65535")
+  .int({ error: NO_PORT })
+  .min(0, NO_PORT)
+  .max(65535, NO_PORT)
 
 const oneOf = (...words: [string, ...string[]]): z.ZodType =>
   z.enum(words, { error: `it is none of ${words.join(", ")}` })
@@ -55,15 +56,21 @@ function setting(
   return Object.freeze({ variable, key, type, standard, description, read, secret })
 }
 
+export const PORT: Setting = setting(
+  "PORT",
+  "port",
+  "number",
+  "`3000`",
+  "Port to listen on; `0` takes a free one.",
+  z
+    .string()
+    .regex(/^\d{1,9}$/, NO_PORT)
+    .transform(Number)
+    .pipe(portSchema),
+)
+
 export const SETTINGS: readonly Setting[] = Object.freeze([
-  setting(
-    "PORT",
-    "port",
-    "number",
-    "`3000`",
-    "Port to listen on; `0` takes a free one.",
-    wholeNumber.pipe(portSchema),
-  ),
+  PORT,
   setting(
     "HOST",
     "host",

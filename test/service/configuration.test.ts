@@ -103,6 +103,40 @@ const BAD: readonly Bad[] = [
     fix: /set NIGHTLATCH_ORIGIN itself/,
   },
   {
+    what: "a variable of ours that bears no prefix",
+    environment: { NIGHTLATCH_PORT: "3" },
+    code: "configuration.unknown",
+    path: /^NIGHTLATCH_PORT/,
+    fix: /Did you mean PORT\?/,
+  },
+  ...[
+    ["NIGHTLATCH_HOSTS=a.example\nexport PORT 3000\n", 2],
+    ["NIGHTLATCH_REGISTRATION: closed\n", 1],
+    ["\n# a comment\r\nNIGHTLATCH_REGISTRATION closed\r\nA=b\r\n", 3],
+    ["A='x\ny'\nNIGHTLATCH_REGISTRATION", 3],
+    [`A=b\nNIGHTLATCH_OPERATOR_TOKEN ${OTHER}=\n`, 2],
+  ].map(([text, line]) => ({
+    what: `an .env with a setting that is none: ${JSON.stringify(text).slice(0, 40)}`,
+    files: { ".env": String(text) },
+    code: "configuration.env_line",
+    path: new RegExp(`^\\.env, line ${line}$`),
+    fix: /Write it like PORT=3000/,
+  })),
+  {
+    what: "a misspelt option of the service in the file",
+    files: { "nightlatch.config.json": '{ "prot": 1 }' },
+    code: "option.unknown",
+    path: /^prot in nightlatch\.config\.json$/,
+    fix: /Did you mean "port"\?/,
+  },
+  {
+    what: "an option in the file that nothing is near to",
+    files: { "nightlatch.config.json": '{ "disableAllSecurity": true }' },
+    code: "option.unknown",
+    path: /^disableAllSecurity in nightlatch\.config\.json$/,
+    fix: /Remove it/,
+  },
+  {
     what: "an empty variable",
     environment: { NIGHTLATCH_CORS_ORIGINS: "" },
     code: "configuration.empty",
@@ -134,7 +168,7 @@ const BAD: readonly Bad[] = [
     what: "a secret file that is not there",
     environment: { NIGHTLATCH_SECRET: "", NIGHTLATCH_OPERATOR_TOKEN_FILE: "no-such-file" },
     code: "secret.unreadable",
-    path: /no-such-file$/,
+    path: /^NIGHTLATCH_OPERATOR_TOKEN_FILE \(.*no-such-file\)$/,
     fix: /Name a file/,
   },
   {
@@ -142,7 +176,7 @@ const BAD: readonly Bad[] = [
     environment: { NIGHTLATCH_OPERATOR_TOKEN_FILE: "token" },
     files: { token: { text: OTHER, mode: 0o644 } },
     code: "secret.readable",
-    path: /token$/,
+    path: /^NIGHTLATCH_OPERATOR_TOKEN_FILE \(.*token\)$/,
     fix: /chmod 600/,
   },
   {
@@ -169,9 +203,9 @@ const BAD: readonly Bad[] = [
   {
     what: "a port in the file that is none",
     files: { "nightlatch.config.json": '{ "port": "3000" }' },
-    code: "option.invalid",
+    code: "configuration.invalid",
     path: /^port in nightlatch\.config\.json$/,
-    fix: /documentation/,
+    fix: /default is 3000/,
   },
   ...["http://0.0.0.0", "127.0.0.1 ", "a/b"].map((host) => ({
     what: `the address ${JSON.stringify(host)}`,
@@ -326,6 +360,60 @@ test("all faults of one configuration are told at once", async () => {
   ])
 })
 
+const TOGETHER: readonly (readonly [string, Record<string, string>, Folder, readonly RegExp[]])[] = [
+  [
+    "of the environment",
+    { NIGHTLATCH_ORIGIN: "https://a.example", PORT: "abc", NIGHTLATCH_SECRET: "a" },
+    {},
+    [
+      /^PORT configuration\.invalid$/,
+      /^NIGHTLATCH_SECRET \(secret\.?0?\) secret\.short$/,
+      /^mail mail\.missing$/,
+    ],
+  ],
+  [
+    "of a file",
+    {},
+    {
+      "nightlatch.config.json":
+        '{"host":5,"secret":"short","origin":"x","registration":"closd","session":{"idle":1}}',
+    },
+    [
+      /^host in nightlatch\.config\.json configuration\.invalid$/,
+      /^secret in nightlatch\.config\.json configuration\.secret_in_file$/,
+      /^secret in nightlatch\.config\.json secret\.short$/,
+      /^origin in nightlatch\.config\.json origin\.invalid$/,
+      /^registration in nightlatch\.config\.json option\.invalid$/,
+      /^session\.idle in nightlatch\.config\.json option\.unknown$/,
+    ],
+  ],
+  [
+    "of a value that could not be read, which is told once",
+    {
+      NIGHTLATCH_ORIGIN: "https://a.example",
+      NIGHTLATCH_SECRET_FILE: "none",
+      NIGHTLATCH_SMTP_URL_FILE: "none",
+    },
+    {},
+    [/^NIGHTLATCH_SECRET_FILE .* secret\.unreadable$/, /^NIGHTLATCH_SMTP_URL_FILE .* secret\.unreadable$/],
+  ],
+]
+
+for (const [what, environment, files, expected] of TOGETHER) {
+  test(`settings and options are judged together: ${what}`, async () => {
+    const folder = folderOf(files)
+    const faults = await faultsOf(readConfiguration({ folder, environment, starts: true }))
+    const told = faults.map(({ path, code }) => `${path} ${code}`)
+    for (const each of expected)
+      assert.ok(
+        told.some((line) => each.test(line)),
+        `${each}: ${told.join("\n")}`,
+      )
+    assert.equal(told.length, expected.length, told.join("\n"))
+    assert.equal(statSync(join(folder, "data"), { throwIfNoEntry: false }), undefined)
+  })
+}
+
 test("the command line wins over the environment, that over .env, that over the file", async () => {
   const files = {
     "nightlatch.config.ts":
@@ -356,6 +444,12 @@ test("a variable joins the objects of the file and leaves them as they are", asy
   ).options
   assert.deepEqual(options.session, { idleSeconds: 60, toleratedDelaySeconds: 0.3 })
   assert.deepEqual(options.proxy, { trusted: 2 })
+})
+
+test("lines of .env that mean no setting are nobody's business here", async () => {
+  const text = `FOO\nexport PORT=1234\n# NIGHTLATCH_SECRET\nA="x\nNIGHTLATCH_X\n"\nDATABASE url\nNIGHTLATCH_HOSTS = a.example\n`
+  const { port, options } = await read(GOOD, { ".env": text })
+  assert.deepEqual([port, options.hosts], [1234, ["a.example"]])
 })
 
 test("lists are read with blanks around the commas, and several secrets are a list", async () => {
@@ -397,10 +491,8 @@ for (const [where, environment, problem] of NOT_WRITTEN) {
   test(`no secret is invented ${where}`, async () => {
     const folder = folderOf()
     const faults = await faultsOf(readConfiguration({ folder, environment, starts: true }))
-    assert.deepEqual(
-      faults.map((fault) => fault.code),
-      ["secret.missing"],
-    )
+    assert.equal(faults[0]?.code, "secret.missing")
+    assert.equal(faults.filter(({ path }) => /secret/i.test(path)).length, 1)
     assert.match(faults[0]?.problem ?? "", problem)
     assert.match(faults[0]?.fix ?? "", /nightlatch secret/)
     assert.equal(statSync(join(folder, ".env"), { throwIfNoEntry: false }), undefined)
@@ -450,6 +542,8 @@ test("a fault of the library bears the name its reader knows", () => {
   assert.equal(file?.path, "cors.origins.0 in nightlatch.config.ts")
   const [other] = renameFaults([{ ...fault, path: "corsorigins" }], new Map([["cors", "X"]]))
   assert.equal(other?.path, "corsorigins")
+  const [unset] = renameFaults([{ ...fault, path: "mail.from" }], new Map())
+  assert.equal(unset?.path, "NIGHTLATCH_MAIL_FROM (mail.from)")
 })
 
 test("the README's table has a row for each setting and names the _FILE of each secret", () => {

@@ -51,14 +51,12 @@ export function readMail(input: unknown, faults: Faults, from: { readonly loopba
   if (options.smtpUrl !== undefined && options.sendMail !== undefined) {
     faults.add("mail.two_transports", "mail", "smtpUrl and sendMail are both set", "Keep one of them.")
   }
-  if (
-    options.smtpUrl !== undefined &&
-    (options.from === undefined || normaliseMailAddress(options.from) === undefined)
-  ) {
+  const { from: sender } = options
+  if (sender === undefined ? options.smtpUrl !== undefined : normaliseMailAddress(sender) === undefined) {
     faults.add(
       "mail.from",
       "mail.from",
-      "it is missing, or not one plain address",
+      sender === undefined ? "it is missing" : "it is not one plain address",
       "Set it to the sender, for example accounts@example.com.",
     )
   }
@@ -69,7 +67,7 @@ export function readMail(input: unknown, faults: Faults, from: { readonly loopba
       "mail.missing",
       "mail",
       "nobody could register or reset a password: mails have no way out",
-      "Set mail.smtpUrl (NIGHTLATCH_SMTP_URL) and mail.from, or mail.sendMail.",
+      "Set mail.smtpUrl (NIGHTLATCH_SMTP_URL) and mail.from (NIGHTLATCH_MAIL_FROM), or mail.sendMail.",
     )
   }
   const given = Object.entries(options.limits ?? {}).filter(([, value]) => value !== undefined)
