@@ -1,4 +1,5 @@
 import { MisuseError } from "../core/misuse.ts"
+import { withOwnCommand } from "./command-line.ts"
 
 /** Wrong usage or configuration; anything else that fails is 1. */
 export const MISUSE_EXIT = 2
@@ -47,7 +48,7 @@ export function report(error: unknown): number {
       write(
         `  ${paint("bold", printable(fault.path))}: ${printable(fault.problem)} ${paint("dim", `[${fault.code}]`)}`,
       )
-      write(`  ${paint("green", "→")} ${printable(fault.fix)}`)
+      write(`  ${paint("green", "→")} ${printable(withOwnCommand(fault.fix))}`)
     }
     return MISUSE_EXIT
   }

@@ -1,9 +1,9 @@
-import { relative, sep } from "node:path"
-import { fileURLToPath } from "node:url"
+import { relative } from "node:path"
 import { databasePath } from "../service/database-path.ts"
 import { createLog } from "../service/log.ts"
 import { type Service, startService } from "../service/server.ts"
 import { command } from "./command.ts"
+import { COMMAND_LINE } from "./command-line.ts"
 import { painter, report } from "./output.ts"
 import { configure } from "./settings.ts"
 import { mailBlock, startScreen } from "./start-screen.ts"
@@ -46,7 +46,7 @@ export const serve: ReturnType<typeof command> = command({
       logger,
       onMail: (mail) => stream.write(`${mailBlock(mail, paint)}\n`),
       version: VERSION,
-      commandLine: commandLine(),
+      commandLine: COMMAND_LINE,
     })
     const { inbox } = service
     const screen = startScreen(
@@ -92,10 +92,4 @@ function stopOnSignals(service: Service, log: (fields: object, message: string) 
 function shortPath(path: string): string {
   const short = relative(process.cwd(), path)
   return short.startsWith("..") || path === ":memory:" ? path : short
-}
-
-/** How the reader of the page runs a command of this copy: by npm in the repository, by npx where it is installed. */
-function commandLine(): string {
-  const here = fileURLToPath(import.meta.url)
-  return here.endsWith(`${sep}src${sep}cli${sep}serve.ts`) ? "npm run -s nightlatch --" : "npx nightlatch"
 }

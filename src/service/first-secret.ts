@@ -39,7 +39,7 @@ export function provideSecret(input: SecretInput): unknown {
   if (!input.mayWrite) return undefined
   const result = writeFirstSecret(input.folder)
   if (result.kind === "refused") {
-    missing(input.faults, `there is no secret, and none could be written: ${result.why}`)
+    missing(input.faults, `there is no secret, and none was written: ${result.why}`)
     return undefined
   }
   input.notes.push(
@@ -55,6 +55,6 @@ function missing(faults: Faults, problem: string): void {
     "secret.missing",
     "NIGHTLATCH_SECRET",
     problem,
-    "Make one with: nightlatch secret   and give it as NIGHTLATCH_SECRET, or as a file by NIGHTLATCH_SECRET_FILE.",
+    "Make one with: nightlatch secret   and give it as NIGHTLATCH_SECRET=…, in .env or the environment, or as a file by NIGHTLATCH_SECRET_FILE.",
   )
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { checkArguments, findCommand, valuesOf } from "../../src/cli/arguments.ts"
 import { command } from "../../src/cli/command.ts"
+import { withOwnCommand } from "../../src/cli/command-line.ts"
 import { CommandError, painter, printable } from "../../src/cli/output.ts"
 import { startScreen } from "../../src/cli/start-screen.ts"
 
@@ -97,6 +98,14 @@ test("a last positional in the plural takes any number of words", () =>
 
 test("an option that comes several times gives all its values", () => {
   assert.deepEqual(valuesOf(["a", "--role", "x", "--role=y", "--other", "z"], "role"), ["x", "y"])
+})
+
+test("a fix names our command as it is run from here", () => {
+  assert.equal(
+    withOwnCommand("Make one with: nightlatch secret"),
+    "Make one with: npm run -s nightlatch -- secret",
+  )
+  assert.equal(withOwnCommand("nightlatch.config.ts"), "nightlatch.config.ts")
 })
 
 test("colours only for a terminal that wants them", () => {

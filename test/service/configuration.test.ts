@@ -499,6 +499,16 @@ for (const [where, environment, problem] of NOT_WRITTEN) {
   })
 }
 
+test("an .env that is there stays as it is, and the fault says once how to make a secret", async () => {
+  const folder = folderOf({ ".env": "PORT=4000\n" })
+  const faults = await faultsOf(readConfiguration({ folder, environment: {}, starts: true }))
+  assert.equal(faults.length, 1)
+  assert.match(faults[0]?.problem ?? "", /there is already a \.env/)
+  assert.equal(JSON.stringify(faults).split("nightlatch secret").length, 2)
+  assert.match(faults[0]?.fix ?? "", /in \.env/)
+  assert.equal(readFileSync(join(folder, ".env"), "utf8"), "PORT=4000\n")
+})
+
 test("a command that starts nothing needs no secret and writes none", async () => {
   const folder = folderOf()
   assert.equal((await readConfiguration({ folder, environment: {} })).options.secret, undefined)

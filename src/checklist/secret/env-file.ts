@@ -33,11 +33,7 @@ const NAME = ".env"
  */
 export function writeFirstSecret(folder: string): FirstSecret {
   const path = join(folder, NAME)
-  if (exists(path)) {
-    return refused(
-      `there is already a ${NAME}; add the line NIGHTLATCH_SECRET=... to it (make one with: nightlatch secret)`,
-    )
-  }
+  if (exists(path)) return refused(`there is already a ${NAME}, which is left as it is`)
   try {
     const already = isIgnored(folder, NAME)
     if (!already) {
