@@ -5,7 +5,6 @@ import { CommandError, MISUSE_EXIT } from "./output.ts"
 /** The command that the words name, its full name, and the words after it. */
 export interface Found {
   readonly command: CommandDef
-  readonly parent: CommandDef | undefined
   readonly path: readonly string[]
   readonly rest: readonly string[]
 }
@@ -13,7 +12,6 @@ export interface Found {
 /** Walks down the commands; what names none is misuse, with the one that was probably meant. */
 export async function findCommand(root: CommandDef, words: readonly string[]): Promise<Found> {
   let command = root
-  let parent: CommandDef | undefined
   const path: string[] = []
   for (;;) {
     const below = (await resolved(command.subCommands)) ?? {}
@@ -23,13 +21,12 @@ export async function findCommand(root: CommandDef, words: readonly string[]): P
     if (!Object.hasOwn(below, word)) {
       const near = nearest(word, names)
       const hint = near === undefined ? `Commands: ${names.join(", ")}.` : `Did you mean "${near}"?`
-      throw new CommandError(`There is no command "${[...path, word].join(" ")}". ${hint}`, MISUSE_EXIT)
+      throw new CommandError(`there is no command "${[...path, word].join(" ")}". ${hint}`, MISUSE_EXIT)
     }
-    parent = command
     command = (await resolved(below[word])) as CommandDef
     path.push(word)
   }
-  return { command, parent, path, rest: words.slice(path.length) }
+  return { command, path, rest: words.slice(path.length) }
 }
 
 /**
@@ -53,7 +50,7 @@ export async function checkArguments(command: CommandDef, rest: readonly string[
     if (found === undefined || !word.startsWith("--")) {
       const near = nearest(name, [...known, "help"])
       const hint = near === undefined ? "See --help." : `Did you mean "--${near}"?`
-      throw new CommandError(`There is no option "${word.split("=")[0]}" here. ${hint}`, MISUSE_EXIT)
+      throw new CommandError(`there is no option "${word.split("=")[0]}" here. ${hint}`, MISUSE_EXIT)
     }
     if (found[1].type === "boolean") {
       if (value !== undefined) throw new CommandError(`--${name} takes no value.`, MISUSE_EXIT)
@@ -70,8 +67,9 @@ export async function checkArguments(command: CommandDef, rest: readonly string[
   if (missing !== undefined && missing[1].required !== false) {
     throw new CommandError(`${missing[0].toUpperCase()} is missing. See --help.`, MISUSE_EXIT)
   }
-  if (words > places.length && !places.some(([name]) => name.endsWith("s"))) {
-    throw new CommandError("There is a word too many. See --help.", MISUSE_EXIT)
+  // It may be a password, so it is not repeated.
+  if (words > places.length) {
+    throw new CommandError("there is a word too many. See --help.", MISUSE_EXIT)
   }
 }
 
@@ -91,7 +89,8 @@ function split(word: string): [string, string | undefined] {
   return mark < 0 ? [bare, undefined] : [bare.slice(0, mark), bare.slice(mark + 1)]
 }
 
-async function resolved<T>(
+/** What citty takes as a value, a promise or a function of either. */
+export async function resolved<T>(
   input: T | (() => T) | Promise<T> | (() => Promise<T>) | undefined,
 ): Promise<T | undefined> {
   return typeof input === "function" ? await (input as () => T | Promise<T>)() : await input

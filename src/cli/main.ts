@@ -1,7 +1,8 @@
-import { type CommandDef, renderUsage, runCommand } from "citty"
+import { type CommandDef, runCommand } from "citty"
 import { checkArguments, findCommand } from "./arguments.ts"
 import { command } from "./command.ts"
-import { print, report } from "./output.ts"
+import { MISUSE_EXIT, painter, print, report } from "./output.ts"
+import { usageOf } from "./usage.ts"
 import { VERSION } from "./version.ts"
 
 // Each command is imported when it is called: `secret` must not wait for a web server to load.
@@ -25,13 +26,14 @@ export async function main(words: readonly string[]): Promise<number> {
       print(VERSION)
       return 0
     }
-    const found = await findCommand(root, words)
+    const asked = words[0] === "help" ? [...words.slice(1), "--help"] : words
+    const found = await findCommand(root, asked)
     const help = found.rest.some((word) => word === "--help" || word === "-h")
     if (help || found.command.run === undefined) {
-      const usage = await renderUsage(named(found.command, found.path), undefined)
-      if (!help) process.stderr.write(`${plain(usage, process.stderr)}\n`)
-      else print(plain(usage, process.stdout))
-      return help ? 0 : 2
+      if (!help) await checkArguments(found.command, found.rest)
+      const stream = help ? process.stdout : process.stderr
+      stream.write(`${await usageOf(found.command, found.path, painter(stream))}\n`)
+      return help ? 0 : MISUSE_EXIT
     }
     await checkArguments(found.command, found.rest)
     await runCommand(found.command, { rawArgs: [...found.rest] })
@@ -39,17 +41,6 @@ export async function main(words: readonly string[]): Promise<number> {
   } catch (error) {
     return report(error)
   }
-}
-
-function named(command: CommandDef, path: readonly string[]): CommandDef {
-  const meta = command.meta as { description?: string }
-  return { ...command, meta: { ...meta, name: ["nightlatch", ...path].join(" ") } }
-}
-
-/** citty colours by its own rule, which does not ask whether anybody looks. */
-function plain(text: string, stream: { isTTY?: boolean }): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of colours
-  return stream.isTTY === true && !process.env.NO_COLOR ? text : text.replace(/\u001b\[\d+m/g, "")
 }
 
 process.exitCode = await main(process.argv.slice(2))

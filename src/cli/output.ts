@@ -53,11 +53,11 @@ export function report(error: unknown): number {
     return MISUSE_EXIT
   }
   if (error instanceof CommandError) {
-    write(`${paint("red", "error")} ${printable(error.message)}`)
+    write(`${paint("red", "error:")} ${printable(error.message)}`)
     return error.exitCode
   }
   if (error instanceof Error && error.name === "UnavailableError") {
-    write(`${paint("red", "error")} ${printable(error.message + reasonOf(error.cause))}`)
+    write(`${paint("red", "error:")} ${printable(error.message + reasonOf(error.cause))}`)
     return 1
   }
   console.error(error)

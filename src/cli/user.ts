@@ -43,7 +43,7 @@ const create = command({
   async run({ args, rawArgs }) {
     if (args["password-stdin"] !== true) {
       throw new CommandError(
-        "Give the password by --password-stdin (never as an argument: other users see those), or use: user invite EMAIL",
+        "give the password by --password-stdin (never as an argument: other users see those), or use: user invite EMAIL",
         MISUSE_EXIT,
       )
     }
@@ -94,17 +94,23 @@ const remove = command({
 })
 
 const roles = command({
-  meta: { name: "roles", description: "Set the roles of an account; without any it has none" },
+  meta: { name: "roles", description: "Show the roles of an account, or set them" },
   args: {
     email,
-    roles: { type: "positional", required: false, description: "All roles it shall have" },
+    role: { ...role, description: "A role it shall have, instead of those it has; may come several times" },
+    none: { type: "boolean", description: "Take all its roles away" },
     ...DATABASE_OPTION,
   },
-  async run({ args }) {
-    const wanted = args._.slice(1)
-    const account = await administer(args.database, async (open) =>
-      settled(await open.setRoles(args.email, wanted)),
-    )
+  async run({ args, rawArgs }) {
+    const wanted = valuesOf(rawArgs, "role")
+    if (args.none === true && wanted.length > 0)
+      throw new CommandError("--none and --role contradict each other.", MISUSE_EXIT)
+    const account = await administer(args.database, async (open) => {
+      if (args.none === true || wanted.length > 0) return settled(await open.setRoles(args.email, wanted))
+      const found = await open.find(args.email)
+      if (found === undefined) throw new CommandError("there is no account with this address.")
+      return found
+    })
     print(
       `${printable(account.email)}: ${account.roles.length === 0 ? "no roles" : account.roles.join(", ")}`,
     )
@@ -180,11 +186,11 @@ async function readLine(): Promise<string> {
   for await (const piece of process.stdin.setEncoding("utf8")) {
     text += piece
     if (text.length > 65_536)
-      throw new CommandError("Standard input is too long for a password.", MISUSE_EXIT)
+      throw new CommandError("standard input is too long for a password.", MISUSE_EXIT)
     if (process.stdin.isTTY === true && text.includes("\n")) break
   }
   const line = text.replace(/\r?\n$/, "")
-  if (line === "") throw new CommandError("Standard input has no password.", MISUSE_EXIT)
-  if (/[\r\n]/.test(line)) throw new CommandError("Standard input has more than one line.", MISUSE_EXIT)
+  if (line === "") throw new CommandError("standard input has no password.", MISUSE_EXIT)
+  if (/[\r\n]/.test(line)) throw new CommandError("standard input has more than one line.", MISUSE_EXIT)
   return line
 }

@@ -105,7 +105,9 @@ describe("the service as a process", () => {
     const me = () => ask(service.port, "/auth/me", { headers })
     assert.deepEqual(JSON.parse((await me()).text).roles, ["reader"])
 
-    assert.equal((await command(folder.path, ["user", "roles", EMAIL, "admin", "editor"])).code, 0)
+    const roles = (...words: string[]) => command(folder.path, ["user", "roles", EMAIL, ...words])
+    assert.equal((await roles()).out, `${EMAIL}: reader\n`)
+    assert.equal((await roles("--role", "admin", "--role=editor")).out, `${EMAIL}: admin, editor\n`)
     assert.ok((await until(async () => (await me()).status === 401, 5_000)) < 2_000)
     const refreshed = await ask(service.port, "/auth/refresh", { method: "POST", headers })
     const renewed = { ...headers, cookie: cookiesOf(refreshed) }
@@ -116,6 +118,7 @@ describe("the service as a process", () => {
     const account = JSON.parse(listed.out)
     assert.deepEqual([account.email, account.roles], [EMAIL, ["admin", "editor"]])
     assert.doesNotMatch(listed.out, /argon2/)
+    assert.equal((await roles("--none")).out, `${EMAIL}: no roles\n`)
     assert.match((await command(folder.path, ["user", "list"])).out, /someone@example\.com +active/)
 
     assert.equal((await command(folder.path, ["user", "disable", EMAIL])).code, 0)
@@ -162,8 +165,14 @@ describe("the service as a process", () => {
     [["user", "create", "a@example.com", "--password-stdin"], "short\n", 1, /15/],
     [["user", "create", "a@example.com", "--password-stdin"], "passwordpassword\n", 1, /./],
     [["user", "delete", "nobody@example.com"], "", 1, /no account/],
-    [["user", "roles", "nobody@example.com", "not a role"], "", 1, /./],
+    [["user", "roles", "nobody@example.com", "--role", "not a role"], "", 1, /error: a role is a letter/],
+    [["user", "roles", "nobody@example.com"], "", 1, /error: there is no account/],
+    [["user", "roles", EMAIL, "--none", "--role", "x"], "", 2, /contradict/],
+    [["user", "roles", EMAIL, "admin"], "", 2, /a word too many/],
     [["usr"], "", 2, /user/],
+    [["--bogus"], "", 2, /^error: there is no option "--bogus"/],
+    [["user", "--bogus"], "", 2, /^error: there is no option "--bogus"/],
+    [["help", "frobnicate"], "", 2, /^error: there is no command/],
   ] as const) {
     it(`refuses ${words.join(" ")} with a sentence`, async () => {
       const ran = await command(folder.path, words, input)
@@ -180,6 +189,8 @@ describe("the service as a process", () => {
       assert.equal(code, 0)
       assert.match(out, /USAGE/)
     }
+    assert.match((await command(folder.path, ["help", "user", "create"])).out, /nightlatch user create EMAIL/)
+    assert.match((await command(folder.path, ["help"])).out, /nightlatch <command>/)
     assert.match((await command(folder.path, ["--version"])).out, /^\d+\.\d+\.\d+\n$/)
     const secret = await command(folder.path, ["secret"])
     assert.match(secret.out, /^nl_secret_\S{43}\n$/)
