@@ -6,6 +6,7 @@ import * as z from "zod"
 import { SESSION_INVALID } from "../checklist/session/index.ts"
 import type { FlowCall, FlowRoute } from "../core/flow.ts"
 import type { Reply } from "../core/request.ts"
+import type { Transport } from "../core/session.ts"
 import { type RefusalKind, refuse } from "../core/verdict.ts"
 import { answerIssued, answerRefusal } from "./answer.ts"
 import { readBody } from "./body.ts"
@@ -31,10 +32,8 @@ export function refreshRoute(parts: FlowParts): FlowRoute {
 }
 
 async function refresh(parts: FlowParts, call: FlowCall): Promise<Reply> {
-  const { sessions } = parts
   const cookie = call.view.credentials.refresh
-  const whence = readWhence(call.view)
-  if (cookie !== undefined) return answer(parts, call, await sessions.present(cookie, "cookie", whence))
+  if (cookie !== undefined) return present(parts, call, cookie, "cookie")
   if (!parts.policy.bearer || call.view.header("content-type") === undefined) {
     return answerRefusal(parts, call, refuse(NONE, "no refresh token came"))
   }
@@ -43,38 +42,19 @@ async function refresh(parts: FlowParts, call: FlowCall): Promise<Reply> {
   if (call.view.header("origin") !== undefined) {
     return answerRefusal(parts, call, refuse(SESSION_INVALID, "a bearer refresh from a browser"))
   }
-  return answer(parts, call, await sessions.present(body.value.refreshToken, "bearer", whence))
+  return present(parts, call, body.value.refreshToken, "bearer")
 }
 
-async function answer(
+async function present(
   parts: FlowParts,
   call: FlowCall,
-  presented: Awaited<ReturnType<FlowParts["sessions"]["present"]>>,
+  token: string,
+  transport: Transport,
 ): Promise<Reply> {
+  const whence = { ...readWhence(call.view), language: readLanguage(call.view) }
+  const presented = await parts.sessions.present(token, transport, whence)
   if (presented.kind === "refreshed") return answerIssued(parts, presented, 200)
-  const { revoked } = presented
-  if (revoked?.accountId !== undefined && revoked.why !== "rollback")
-    await warn(parts, call, revoked.accountId)
+  // The store has put a mail into the outbox, in the step that ended the session.
+  if (presented.revoked !== undefined) parts.mail.wake()
   return answerRefusal(parts, call, presented)
-}
-
-/** Tells the person. The session has ended already: a failure here is logged and changes no answer. */
-async function warn(parts: FlowParts, call: FlowCall, accountId: string): Promise<void> {
-  const { store, mail, logger } = parts
-  try {
-    const account = await store.findAccount(accountId)
-    if (account === undefined) return
-    await store.enqueueMail({
-      purpose: "signed-out-for-safety",
-      email: account.email,
-      accountId,
-      decoy: false,
-      language: readLanguage(call.view),
-      limits: mail.limits,
-      limitedEvent: { type: "mail.limited", accountId },
-    })
-    mail.wake()
-  } catch (error) {
-    logger.warn({ error: error instanceof Error ? error.name : typeof error }, "a safety mail was not queued")
-  }
 }

@@ -111,6 +111,8 @@ export interface RefreshPresentation {
   readonly readyAt: number
   /** Events for each verdict that revokes. */
   readonly events: Readonly<Record<"reuse" | "late-parent" | "rollback", readonly NewEvent[]>>
+  /** Tells the person of `reuse` and `late-parent`, in the same transaction and whatever else they were sent. */
+  readonly mail: (account: Account) => NewMail
 }
 
 export type RefreshVerdict =

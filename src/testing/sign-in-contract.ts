@@ -568,6 +568,13 @@ export function signInContract(name: string, open: (clock: Clock) => Promise<Sto
             ...next,
             idleMs: HOUR,
             events: { reuse: [], "late-parent": [], rollback: [] },
+            mail: ({ id: accountId, email }) => ({
+              purpose: "signed-out-for-safety",
+              email,
+              accountId,
+              decoy: false,
+              language: "en",
+            }),
           })
         const steps: readonly [number, Uint8Array, number, string][] = [
           [1, session.hash, 0, "rotated"],

@@ -108,6 +108,7 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
           "late-parent": told("session.parent_late"),
           rollback: told("session.rollback"),
         },
+        mail: ({ id, email }) => mailTo(email, { purpose: "signed-out-for-safety", accountId: id }),
         ...change,
       }
     }
@@ -343,6 +344,31 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
         const idle = await signedIn()
         now += HOUR
         assert.equal((await store.presentRefresh(presentation(idle.session))).verdict, "ended")
+      })
+      it("tells the person in the step that revokes, whatever was mailed before; a rollback tells nobody", async () => {
+        for (const verdict of ["reuse", "late-parent", "rollback"] as const) {
+          const { account: owner, session } = await signedIn()
+          const limitedEvent = { type: "mail.limited" } as const
+          for (let time = 0; time < 12; time++)
+            await store.enqueueMail({ ...mailTo(owner.email), limits: LIMITS, limitedEvent })
+          await store.claimMail({ limit: 100, leaseMs: HOUR })
+          if (verdict !== "rollback") {
+            await store.presentRefresh(presentation(session, { nextHash: session.salt }))
+            now += 16_001
+          }
+          if (verdict === "reuse") {
+            const second = { generation: 2, hash: session.salt }
+            assert.equal((await store.presentRefresh(presentation(session, second))).verdict, "rotated")
+          }
+          const change = verdict === "rollback" ? { generation: 7 } : {}
+          for (const expected of [verdict, "ended"])
+            assert.equal((await store.presentRefresh(presentation(session, change))).verdict, expected)
+          const mails = (await store.claimMail({ limit: 100, leaseMs: HOUR }))
+            .filter(({ email }) => email === owner.email)
+            .map(({ purpose, accountId }) => [purpose, accountId])
+          const told = [["signed-out-for-safety", owner.id]]
+          assert.deepEqual(mails, verdict === "rollback" ? [] : told, verdict)
+        }
       })
       it("fails, and does not decide, when its clock has gone back", async () => {
         const { session } = await signedIn()

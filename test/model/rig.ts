@@ -111,7 +111,7 @@ export class Rig {
     const parts = room.readRefreshToken(token, "cookie")
     assert.ok(parts)
     const wasEnded = this.#ended.has(parts.sessionId)
-    const answer = await room.present(token, "cookie", FROM)
+    const answer = await room.present(token, "cookie", { ...FROM, language: "en" })
     if (answer.kind === "refreshed") {
       assert.equal(wasEnded, false, "I10: a refresh after the end")
       if (answer.refresh !== undefined) this.#handOut(answer.refresh)

@@ -87,6 +87,13 @@ test("SQLite and the reference agree on every cell of the decision table", async
           "late-parent": events("session.parent_late"),
           rollback: events("session.rollback"),
         },
+        mail: ({ id, email }) => ({
+          purpose: "signed-out-for-safety",
+          email,
+          accountId: id,
+          decoy: false,
+          language: "en",
+        }),
         ...more,
       })
     }

@@ -45,6 +45,13 @@ async function rotateForever(accountId: string): Promise<void> {
       nextSalt: randomBytes(32),
       transport: "cookie",
       events,
+      mail: ({ email }) => ({
+        purpose: "signed-out-for-safety",
+        email,
+        accountId: null,
+        decoy: false,
+        language: "en",
+      }),
       ...windows,
     })
     if (result.verdict !== "rotated") process.exit(3)

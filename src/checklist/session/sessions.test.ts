@@ -11,8 +11,9 @@ import { succeedRefreshToken } from "./refresh-token.ts"
 
 const NOW = 1_800_000_000_000
 const DAY = 86_400_000
-const FROM = { addressPrefix: "192.0.2.0/24", client: "Firefox on Linux" }
-const START = { transport: "cookie", persistent: true, methods: ["pwd"], ...FROM } as const
+const WHENCE = { addressPrefix: "192.0.2.0/24", client: "Firefox on Linux" }
+const FROM = { ...WHENCE, language: "de" }
+const START = { transport: "cookie", persistent: true, methods: ["pwd"], ...WHENCE } as const
 const account: Account = {
   id: randomBytes(16).toString("base64url"),
   email: "ada@example.com",

@@ -55,6 +55,13 @@ export interface RefusedRefresh extends Refusal {
   readonly revoked?: { readonly why: Ending; readonly accountId: string | undefined }
 }
 
+/** Where a refresh comes from, and the language a mail about it is written in. */
+export interface Presenter {
+  readonly addressPrefix: string
+  readonly client: string
+  readonly language: string
+}
+
 /** A sign-in under way: the row for the store, and the tokens once the row is durable. */
 export interface Beginning {
   readonly row: NewSession
@@ -69,11 +76,7 @@ export interface Sessions {
    * The refresh: rotates, or repeats what was answered before, or refuses.
    * @throws UnavailableError when the store failed, or when no configured secret made the successor it keeps
    */
-  present(
-    token: string,
-    transport: Transport,
-    from: { readonly addressPrefix: string; readonly client: string },
-  ): Promise<Refreshed | RefusedRefresh>
+  present(token: string, transport: Transport, from: Presenter): Promise<Refreshed | RefusedRefresh>
   /** What a refresh would come to, without doing it: pages recognise a session and issue nothing. */
   peek(token: string, transport: Transport): Promise<Peek | undefined>
   /** Proves a token genuine without asking the store; for logout and for pages. Says nothing about the session's life. */
@@ -179,6 +182,13 @@ export function createSessions(input: {
         idleMs: policy.idleMs,
         readyAt: revocations.readyAt,
         events: eventsFor(presented, from),
+        mail: ({ id, email }) => ({
+          purpose: "signed-out-for-safety",
+          email,
+          accountId: id,
+          decoy: false,
+          language: from.language,
+        }),
       })
       switch (result.verdict) {
         case "rotated":
@@ -218,10 +228,7 @@ const ALARM = {
 type Kept = Extract<RefreshResult, { verdict: "rotated" | "coalesced" | "retry" }>
 type Ending = "reuse" | "late-parent" | "rollback"
 
-function eventsFor(
-  presented: RefreshToken,
-  from: { readonly addressPrefix: string; readonly client: string },
-): RefreshPresentation["events"] {
+function eventsFor(presented: RefreshToken, from: Presenter): RefreshPresentation["events"] {
   const facts = {
     sessionId: presented.sessionId,
     addressPrefix: from.addressPrefix,

@@ -5,6 +5,7 @@ import type { EndReason, Peek, RefreshPresentation, RefreshResult, RefreshVerdic
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { findAccount } from "./find.ts"
+import { insertMail } from "./mail.ts"
 import { readBytes, readSession, toBlob } from "./rows.ts"
 
 /**
@@ -98,10 +99,16 @@ export function presentRefresh(
     case "rollback":
       db.run(REVOKE, now, verdict satisfies EndReason, id)
       writeEvents(db, now, input.events[verdict], accountId)
+      if (verdict !== "rollback") tell(db, now, accountId, input.mail)
       return { verdict, accountId }
     default:
       return { verdict: "ended", accountId }
   }
+}
+
+function tell(db: Executor, now: number, accountId: string, mail: RefreshPresentation["mail"]): void {
+  const account = findAccount(db, accountId)
+  if (account !== undefined) insertMail(db, now, mail(account))
 }
 
 function passed(
