@@ -63,7 +63,7 @@ export interface Latch extends Guard {
   /** Where to read the mails of development, with the key: for the one who starts the program, never for a log. */
   readonly inboxUrl: string | undefined
   readonly testing: Testing
-  /** Ends timers, finishes the mail under way and closes the store. May be called twice. */
+  /** Ends timers, gives mails under way 5 s and closes the store. May be called twice. */
   close(): Promise<void>
 }
 

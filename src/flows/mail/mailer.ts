@@ -14,9 +14,13 @@ import { smtpTransport } from "./smtp.ts"
 import { type MailSecrets, renderMail } from "./template.ts"
 
 const MINUTE_MS = 60_000
-const CLAIMED_AT_ONCE = 10
-/** Longer than a send may take, so that no other sender takes the mail meanwhile. */
+/** Attempts under way at once. Each that ends makes room for the next mail, however long the others take. */
+const MOST_AT_ONCE = 10
+const ATTEMPT_MS = 30_000
+/** Longer than an attempt, so that no other sender takes the mail meanwhile. */
 const LEASE_MS = 60_000
+/** What attempts under way get at the end; the next start tries again what they did not finish. */
+const STOP_MS = 5_000
 const LOOK_EVERY_MS = 5_000
 /** Waits after each failed attempt; after the last the mail is given up. */
 const RETRY_MS = [10_000, MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS]
@@ -41,10 +45,8 @@ export interface Mailer {
   /** Something was put into the outbox: look soon, but after the answer. */
   wake(): void
   start(): void
-  /** Finishes the mails under way. */
+  /** Waits for the mails under way, at most 5 s. */
   stop(): Promise<void>
-  /** Sends what is due now; for tests and for `stop`. */
-  run(): Promise<void>
 }
 
 /** The way out that the options name; the inbox is one of its own. */
@@ -64,9 +66,12 @@ export function createMailer(input: {
 }): Mailer {
   const { store, send, origin, logger } = input
   const base = `${origin.origin}${input.basePath}`
+  const underWay = new Set<Promise<void>>()
   let timer: NodeJS.Timeout | undefined
-  let running: Promise<void> | undefined
+  let looking: Promise<void> | undefined
   let again = false
+  /** The last look found as many as there was room for. */
+  let more = false
   let stopped = false
 
   async function deliver(mail: ClaimedMail): Promise<void> {
@@ -98,7 +103,7 @@ export function createMailer(input: {
 
   async function attempt(mail: ClaimedMail): Promise<void> {
     try {
-      await deliver(mail)
+      await endsIn(deliver(mail), (late) => setTimeout(late, ATTEMPT_MS).unref())
     } catch (error) {
       const delayMs = RETRY_MS[mail.attempts - 1]
       logger.warn(
@@ -119,43 +124,68 @@ export function createMailer(input: {
     await store.finishMail(mail.id)
   }
 
-  async function round(): Promise<void> {
+  function begin(mail: ClaimedMail): void {
+    const ended = attempt(mail)
+      .catch((error: unknown) =>
+        logger.warn({ reason: reasonOf(error) }, "how a mail went was not written down"),
+      )
+      .finally(() => {
+        underWay.delete(ended)
+        if (more) look()
+      })
+    underWay.add(ended)
+  }
+
+  async function claim(): Promise<void> {
     do {
       again = false
-      const mails = await store.claimMail({ limit: CLAIMED_AT_ONCE, leaseMs: LEASE_MS })
-      await Promise.all(mails.map(attempt))
-      if (mails.length === CLAIMED_AT_ONCE) again = true
+      const limit = MOST_AT_ONCE - underWay.size
+      const mails = limit === 0 ? [] : await store.claimMail({ limit, leaseMs: LEASE_MS })
+      more = mails.length === limit
+      for (const mail of mails) begin(mail)
     } while (again && !stopped)
   }
 
-  function run(): Promise<void> {
-    if (running !== undefined) {
-      again = true
-      return running
-    }
-    running = round()
+  function look(): void {
+    if (stopped) return
+    again = true
+    looking ??= claim()
       .catch((error: unknown) => logger.warn({ reason: reasonOf(error) }, "the outbox could not be read"))
       .finally(() => {
-        running = undefined
+        looking = undefined
+        if (again) look()
       })
-    return running
+  }
+
+  async function finish(): Promise<void> {
+    await looking
+    await Promise.all(underWay)
   }
 
   return {
-    run,
     wake() {
-      if (!stopped) setImmediate(() => void run())
+      if (!stopped) setImmediate(look)
     },
     start() {
-      timer = setInterval(() => void run(), LOOK_EVERY_MS)
+      timer = setInterval(look, LOOK_EVERY_MS)
       timer.unref()
     },
     async stop() {
       stopped = true
       clearInterval(timer)
-      await running
+      await endsIn(finish(), (late) => setTimeout(late, STOP_MS)).catch(() =>
+        logger.warn({}, "mails under way were left for the next start"),
+      )
     },
   }
+}
+
+/** The work's end, or a failure when that is late; what it does afterwards is not looked at. */
+function endsIn(work: Promise<void>, start: (late: () => void) => NodeJS.Timeout): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = start(() => reject(new Error("it took too long")))
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }
 
 /** The message alone: thrown things may carry the mail. */
