@@ -10,6 +10,9 @@ import type { AccountNotice, FlowHooks, FlowParts } from "./parts.ts"
 /** sessions.md: linking and other risky changes need a sign-in younger than ten minutes. */
 const RECENT_MS = 600_000
 
+/** A hook that takes longer is told of in the log; it is never ended. */
+const HOOK_LATE_MS = 10_000
+
 const BEARER_REFUSED: RefusalKind = {
   status: 403,
   code: "bearer.browser",
@@ -98,18 +101,27 @@ export function refuseStale(parts: Pick<FlowParts, "clock">, call: FlowCall): Re
   return age <= RECENT_MS ? undefined : refuse(SIGN_IN_TOO_OLD, "the sign-in is older than ten minutes")
 }
 
-/** Runs an application's hook after the commit; nothing of it reaches the answer. */
-export async function callHook(
+/**
+ * Runs an application's hook after the commit and after the answer, which does not wait: nothing of a hook, its time
+ * included, reaches a client.
+ */
+export function callHook(
   parts: Pick<FlowParts, "hooks" | "logger">,
   name: keyof FlowHooks,
   account: AccountNotice,
-): Promise<void> {
+): void {
+  const hook: ((account: AccountNotice) => void | Promise<void>) | undefined = parts.hooks[name]
+  if (hook !== undefined) setImmediate(() => void runHook(parts.logger, name, async () => hook(account)))
+}
+
+async function runHook(logger: FlowParts["logger"], hook: string, run: () => Promise<void>): Promise<void> {
+  const timer = setTimeout(() => logger.warn({ hook }, "a hook has not ended after 10 s"), HOOK_LATE_MS)
+  timer.unref()
   try {
-    await parts.hooks[name]?.(account)
+    await run()
   } catch (error) {
-    parts.logger.error(
-      { hook: name, error: error instanceof Error ? error.name : typeof error },
-      "a hook failed",
-    )
+    logger.error({ hook, error: error instanceof Error ? error.name : typeof error }, "a hook failed")
+  } finally {
+    clearTimeout(timer)
   }
 }

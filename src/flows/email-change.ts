@@ -127,6 +127,6 @@ async function complete(parts: FlowParts, call: FlowCall): Promise<Reply> {
   if (result.kind !== "changed") return wrong()
   for (const ended of result.revoked) sessions.revocations.note(ended)
   parts.mail.wake()
-  await callHook(parts, "accountChanged", { userId: accountId, email: result.account.email })
+  callHook(parts, "accountChanged", { userId: accountId, email: result.account.email })
   return jsonReply(200, { email: result.account.email })
 }

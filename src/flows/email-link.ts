@@ -148,7 +148,7 @@ async function complete(parts: FlowParts, call: FlowCall): Promise<Reply> {
   if (result.kind === "refused") return refused(parts, call, "token" in value, result.triesLeft)
   if (replaces !== undefined) sessions.revocations.note(replaces)
   const { account } = result
-  if (result.created) await callHook(parts, "accountCreated", { userId: account.id, email: account.email })
+  if (result.created) callHook(parts, "accountCreated", { userId: account.id, email: account.email })
   const issued = beginning.finish(result.session, account)
   const device = cookies.setDevice(parts.devices.issue(account.id))
   return answerIssued(parts, issued, 200, [device, cookie.clear()])

@@ -21,7 +21,7 @@ export interface Flows {
   readonly routes: readonly FlowRoute[]
   match(method: string, path: string): FlowMatch | undefined
   /** Calls the application's hook for an account whose waiting time was over. */
-  accountDeleted(account: AccountNotice): Promise<void>
+  accountDeleted(account: AccountNotice): void
 }
 
 export function createFlows(parts: FlowParts): Flows {

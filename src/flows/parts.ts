@@ -16,7 +16,7 @@ export interface AccountNotice {
   readonly email: string
 }
 
-/** Called after the commit. What they throw is logged and changes no answer. */
+/** Called after the commit and after the answer. What they throw, and that they are late, is logged and changes nothing. */
 export interface FlowHooks {
   readonly accountCreated?: (account: AccountNotice) => void | Promise<void>
   /** The password was changed or reset. */

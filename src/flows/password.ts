@@ -105,7 +105,7 @@ async function change(parts: FlowParts, call: FlowCall): Promise<Reply> {
   for (const ended of result.revoked) sessions.revocations.note(ended)
   parts.mail.wake()
   const issued = beginning.finish(result.session, result.account)
-  await callHook(parts, "accountChanged", { userId: account.id, email: account.email })
+  callHook(parts, "accountChanged", { userId: account.id, email: account.email })
   return answerIssued(parts, issued, 200)
 }
 
@@ -151,7 +151,7 @@ async function reset(parts: FlowParts, call: FlowCall): Promise<Reply> {
   if (result.kind === "refused") return answerRefusal(parts, call, refuse(LINK_ENDED, "redeemed meanwhile"))
   for (const ended of result.revoked) sessions.revocations.note(ended)
   parts.mail.wake()
-  await callHook(parts, "accountChanged", { userId: result.account.id, email: result.account.email })
+  callHook(parts, "accountChanged", { userId: result.account.id, email: result.account.email })
   return emptyReply(204)
 }
 

@@ -121,7 +121,7 @@ async function complete(parts: FlowParts, call: FlowCall): Promise<Reply> {
   if (result.kind === "refused") return answerRefusal(parts, call, refuse(LINK_ENDED, "redeemed meanwhile"))
   if (replaces !== undefined) sessions.revocations.note(replaces)
   const issued = beginning.finish(result.session, result.account)
-  await callHook(parts, "accountCreated", { userId: result.account.id, email: result.account.email })
+  callHook(parts, "accountCreated", { userId: result.account.id, email: result.account.email })
   const device =
     transport === "cookie" ? [parts.cookies.setDevice(parts.devices.issue(result.account.id))] : []
   return answerIssued(parts, issued, 201, device)

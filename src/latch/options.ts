@@ -58,7 +58,7 @@ export interface NightlatchOptions {
   readonly rateLimit?: RateLimitOptions
   readonly session?: SessionOptions
   readonly token?: TokenOptions
-  /** Called after the commit; what they throw is logged and changes no answer. */
+  /** Called after the commit and after the answer; what they throw is logged and changes nothing. */
   readonly hooks?: FlowHooks
   /** Any logger of pino's shape. Default none. */
   readonly logger?: Logger

@@ -14,7 +14,7 @@ export function startUpkeep(input: {
   readonly store: Pick<Store, "purge" | "listDueDeletions" | "deleteAccount">
   readonly revocations: Pick<Revocations, "note">
   /** After the commit, for the application's hook. */
-  readonly onDeleted: (account: Account) => Promise<void>
+  readonly onDeleted: (account: Account) => void
   readonly logger: Logger
   readonly retentionDays: number
   readonly accessLifetimeSeconds: number
@@ -33,7 +33,7 @@ export function startUpkeep(input: {
       const result = await store.deleteAccount({ accountId: id, events })
       if (result.kind === "unknown") continue
       for (const sessionId of result.revoked) input.revocations.note(sessionId)
-      await input.onDeleted(result.account)
+      input.onDeleted(result.account)
     }
     return due.length === DELETIONS_AT_ONCE
   }
