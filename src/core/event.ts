@@ -37,6 +37,9 @@ export const EVENT_TYPES = {
 export type Severity = (typeof EVENT_TYPES)[EventType]
 export type EventType = keyof typeof EVENT_TYPES
 
+/** `detail.by` of what a command did, beside a running service or without one. */
+export const BY_COMMAND = "command line"
+
 /** An event on its way into the store, written in the transaction of what it tells. */
 export interface NewEvent {
   readonly type: EventType

@@ -5,7 +5,7 @@ import { SIGN_IN_TOO_OLD } from "../core/recent-sign-in.ts"
 import { type HeaderList, jsonReply, type Reply } from "../core/request.ts"
 import type { Transport } from "../core/session.ts"
 import { type Refusal, type RefusalKind, refuse } from "../core/verdict.ts"
-import type { AccountNotice, FlowHooks, FlowParts } from "./parts.ts"
+import type { FlowHooks, FlowParts, Notice } from "./parts.ts"
 
 /** sessions.md: linking and other risky changes need a sign-in younger than ten minutes. */
 const RECENT_MS = 600_000
@@ -105,12 +105,12 @@ export function refuseStale(parts: Pick<FlowParts, "clock">, call: FlowCall): Re
  * Runs an application's hook after the commit and after the answer, which does not wait: nothing of a hook, its time
  * included, reaches a client.
  */
-export function callHook(
+export function callHook<Name extends keyof FlowHooks>(
   parts: Pick<FlowParts, "hooks" | "logger">,
-  name: keyof FlowHooks,
-  account: AccountNotice,
+  name: Name,
+  account: Notice<Name>,
 ): void {
-  const hook: ((account: AccountNotice) => void | Promise<void>) | undefined = parts.hooks[name]
+  const hook = parts.hooks[name] as ((account: Notice<Name>) => void | Promise<void>) | undefined
   if (hook !== undefined) setImmediate(() => void runHook(parts.logger, name, async () => hook(account)))
 }
 

@@ -7,7 +7,7 @@ import { logoutRoute } from "./logout.ts"
 import { accountRoutes } from "./me.ts"
 import { ownDataRoutes } from "./own-data.ts"
 import { pageRoutes } from "./page.ts"
-import type { AccountNotice, FlowParts } from "./parts.ts"
+import type { FlowHooks, FlowParts, Notice } from "./parts.ts"
 import { passwordRoutes } from "./password.ts"
 import { refreshRoute } from "./refresh.ts"
 import { registerRoutes } from "./register.ts"
@@ -20,8 +20,8 @@ export interface Flows {
   /** The one table: router, guard, limits and tests are made from it. */
   readonly routes: readonly FlowRoute[]
   match(method: string, path: string): FlowMatch | undefined
-  /** Calls the application's hook for an account whose waiting time was over. */
-  accountDeleted(account: AccountNotice): void
+  /** Calls the application's hook for what no flow did. */
+  callHook<Name extends keyof FlowHooks>(name: Name, account: Notice<Name>): void
 }
 
 export function createFlows(parts: FlowParts): Flows {
@@ -43,7 +43,7 @@ export function createFlows(parts: FlowParts): Flows {
   return {
     routes,
     match: createMatch(routes, parts.basePath),
-    accountDeleted: (account) => callHook(parts, "accountDeleted", account),
+    callHook: (name, account) => callHook(parts, name, account),
   }
 }
 

@@ -16,13 +16,25 @@ export interface AccountNotice {
   readonly email: string
 }
 
-/** Called after the commit and after the answer. What they throw, and that they are late, is logged and changes nothing. */
+/** The address is told where the account is deleted; a command leaves nothing but the id. */
+export interface DeletedAccount {
+  readonly userId: string
+  readonly email?: string
+}
+
+/**
+ * Called after the commit and after the answer. What they throw, and that they are late, is logged and changes nothing. What
+ * commands change is told within seconds, to each process that runs then; what they change while none runs is not.
+ */
 export interface FlowHooks {
   readonly accountCreated?: (account: AccountNotice) => void | Promise<void>
-  /** The password was changed or reset. */
+  /** Password, address, roles, or whether it is disabled. */
   readonly accountChanged?: (account: AccountNotice) => void | Promise<void>
-  readonly accountDeleted?: (account: AccountNotice) => void | Promise<void>
+  readonly accountDeleted?: (account: DeletedAccount) => void | Promise<void>
 }
+
+/** What a hook is called with. */
+export type Notice<Name extends keyof FlowHooks> = Parameters<NonNullable<FlowHooks[Name]>>[0]
 
 /** What flows are made of. */
 export interface FlowParts {

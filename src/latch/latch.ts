@@ -28,6 +28,7 @@ import { createGuard, type Guard } from "../guard/index.ts"
 import { withDeadline } from "../store/deadline.ts"
 import { openSqlite } from "../store/sqlite/index.ts"
 import type { Store } from "../store/store.ts"
+import { watchChanges } from "./changes.ts"
 import { type ChecklistRow, readChecklist } from "./checklist.ts"
 import { readFacts } from "./facts.ts"
 import { createLimits } from "./limits.ts"
@@ -181,12 +182,14 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     })
 
     await revocations.start()
+    const changes = watchChanges({ store, callHook: flows.callHook, logger })
+    if (given.hooks !== undefined) await changes.start()
     overload.start()
     mailer.start()
     const upkeep = startUpkeep({
       store,
       revocations,
-      onDeleted: ({ id, email }) => flows.accountDeleted({ userId: id, email }),
+      onDeleted: ({ id, email }) => flows.callHook("accountDeleted", { userId: id, email }),
       logger,
       retentionDays: policies.event.retentionDays,
       accessLifetimeSeconds,
@@ -233,6 +236,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         closing ??= (async () => {
           upkeep.stop()
           revocations.stop()
+          changes.stop()
           overload.stop()
           await mailer.stop()
           await store.close()

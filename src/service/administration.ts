@@ -8,7 +8,7 @@ import { prepareFile } from "../checklist/database/index.ts"
 import { describeEvent } from "../checklist/event/index.ts"
 import { createPasswords, readPassword } from "../checklist/password/index.ts"
 import { toBase64url } from "../core/bytes.ts"
-import type { EventType, NewEvent, SecurityEvent } from "../core/event.ts"
+import { BY_COMMAND, type EventType, type NewEvent, type SecurityEvent } from "../core/event.ts"
 import { Faults } from "../core/misuse.ts"
 import { normaliseMailAddress } from "../flows/mail/index.ts"
 import { openSqlite } from "../store/sqlite/index.ts"
@@ -35,7 +35,7 @@ export interface Administration {
 }
 
 const PAGE = 200
-const BY: Readonly<Record<string, string>> = Object.freeze({ by: "command line" })
+const BY: Readonly<Record<string, string>> = Object.freeze({ by: BY_COMMAND })
 // They travel in a token of bounded size and are compared as they stand.
 const ROLE = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
 const MOST_ROLES = 32

@@ -1,7 +1,9 @@
 /** An application's hooks: they hear of every change, whoever made it, and hold nobody up. */
 import assert from "node:assert/strict"
+import { join } from "node:path"
 import { describe, it } from "node:test"
 import { callHook } from "../../src/flows/answer.ts"
+import { command, openFolder } from "../service/process.ts"
 import { openStage, PASSWORD, signUp } from "./stage.ts"
 
 const OTHER = "seven copper lanterns drift"
@@ -65,5 +67,55 @@ describe("a hook", () => {
     assert.deepEqual(logged, [])
     t.mock.timers.tick(1)
     assert.deepEqual(logged, [{ hook: "accountCreated" }])
+  })
+})
+
+describe("a command beside the running service", () => {
+  it("is told to all three hooks, each change once, and nothing of before", async (t) => {
+    const folder = openFolder()
+    t.after(() => folder.remove())
+    const database = join(folder.path, "data", "nightlatch.db")
+    const run = async (words: readonly string[], input = "") => {
+      const ran = await command(folder.path, [...words, "--database", database], input)
+      assert.equal(ran.code, 0, ran.error)
+    }
+    const create = (email: string) => run(["user", "create", email, "--password-stdin"], `${PASSWORD}\n`)
+    await create("before@example.com")
+    const told: string[] = []
+    const tell = (what: string) => (account: { userId: string; email?: string }) =>
+      void told.push(`${what} ${account.email ?? account.userId}`)
+    const stage = await openStage({
+      database,
+      clock: Date.now,
+      hooks: {
+        accountCreated: tell("created"),
+        accountChanged: tell("changed"),
+        accountDeleted: tell("deleted"),
+      },
+    })
+    t.after(() => stage.close())
+    const email = "someone@example.com"
+    await create(email)
+    await until(() => told.includes(`created ${email}`), "the account")
+    const browser = stage.browser()
+    const { userId } = (await browser.post("/auth/login", { email, password: PASSWORD })).json
+    for (const words of [["disable"], ["enable"]]) await run(["user", ...words, email])
+    await run(["user", "roles", email, "admin"])
+    await until(() => told.length === 4, "three changes")
+    await run(["user", "delete", email])
+    await until(() => told.length === 5, "the deletion")
+    // Told by its own flow, and not a second time as an event.
+    await signUp(stage, "last@example.com")
+    await run(["user", "roles", "before@example.com", "reader"])
+    await until(() => told.includes("changed before@example.com"), "the last change")
+    assert.deepEqual(told, [
+      `created ${email}`,
+      `changed ${email}`,
+      `changed ${email}`,
+      `changed ${email}`,
+      `deleted ${userId}`,
+      "created last@example.com",
+      "changed before@example.com",
+    ])
   })
 })

@@ -19,7 +19,7 @@ describe("the own account", () => {
 
   before(async () => {
     const hooks = {
-      accountDeleted: (account: { email: string }) => void deleted.push(account.email),
+      accountDeleted: (account: { userId: string }) => void deleted.push(account.userId),
       accountChanged: (account: { email: string }) => void changed.push(account.email),
     }
     stage = await openStage({ hooks }, (opened) => {
@@ -125,7 +125,7 @@ describe("the own account", () => {
     const later = await openStage({
       database,
       clock: () => 1_800_000_000_000 + 7 * DAY,
-      hooks: { accountDeleted: ({ email: address }) => void told.push(address) },
+      hooks: { accountDeleted: ({ email: address }) => void told.push(address ?? "") },
     })
     t.after(() => later.close())
     const patience = performance.now() + 10_000
