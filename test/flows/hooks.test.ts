@@ -100,13 +100,13 @@ describe("a command beside the running service", () => {
     const browser = stage.browser()
     const { userId } = (await browser.post("/auth/login", { email, password: PASSWORD })).json
     for (const words of [["disable"], ["enable"]]) await run(["user", ...words, email])
-    await run(["user", "roles", email, "admin"])
+    await run(["user", "roles", email, "--role", "admin"])
     await until(() => told.length === 4, "three changes")
     await run(["user", "delete", email])
     await until(() => told.length === 5, "the deletion")
     // Told by its own flow, and not a second time as an event.
     await signUp(stage, "last@example.com")
-    await run(["user", "roles", "before@example.com", "reader"])
+    await run(["user", "roles", "before@example.com", "--role", "reader"])
     await until(() => told.includes("changed before@example.com"), "the last change")
     assert.deepEqual(told, [
       `created ${email}`,
