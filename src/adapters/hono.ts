@@ -16,7 +16,8 @@ import { GUARDS_OWN, isDeliberate, joinVary } from "./merge.ts"
 import { bodyConsumed, misuseOf, mountedBelow } from "./misuse.ts"
 import { admit } from "./node.ts"
 import { NodeHead } from "./node-head.ts"
-import { toResponse, webBodyReader, webHead, withoutRefresh } from "./web.ts"
+import { toResponse, webHead, withoutRefresh } from "./web.ts"
+import { BoundedBody, webBodyReader } from "./web-body.ts"
 
 /** Variables of a guarded application: `new Hono<Guarded>()`. */
 export interface Guarded {
@@ -62,7 +63,15 @@ export function guard(latch: Guard, options: HonoGuardOptions = {}): MiddlewareH
       return next()
     }
     c.req.raw = withoutRefresh(latch, entered, c.req.raw)
+    const body = BoundedBody.of(c.req.raw, latch.bodyBytes)
+    if (body !== undefined) c.req.raw = body.request
     await next()
+    if (body?.exceeded === true) {
+      // Hono would keep the headers of the answer that stands.
+      c.res = undefined
+      c.res = toResponse(entered.tooLarge())
+      return undefined
+    }
     for (const name of GUARDS_OWN) if (c.res.headers.has(name)) c.header(name, undefined)
     for (const [name, value] of entered.headers) {
       const own = c.res.headers.get(name)

@@ -1,5 +1,7 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
+import { type IncomingMessage, ServerResponse } from "node:http"
 import type { BodyRead, BodyReader } from "../core/flow.ts"
+import type { Reply } from "../core/request.ts"
+import { writeReply } from "./node-response.ts"
 
 /** Reads a request's body up to a limit, then stops reading: what is too large is never held. */
 export function bodyReader(request: IncomingMessage): BodyReader {
@@ -30,14 +32,15 @@ export function bodyReader(request: IncomingMessage): BodyReader {
 }
 
 /**
- * Bounds a body of unknown length that the application reads: a declared one was judged by its number already.
- * @param refuse answers while nothing has been answered yet
+ * Bounds a body of unknown length that the application reads: a declared one was judged by its number already. To the
+ * application it looks as if the client had gone.
+ * @param refusal what the client is told while nothing has been answered yet
  */
 export function boundChunkedBody(
   request: IncomingMessage,
   response: ServerResponse,
   limitBytes: number,
-  refuse: () => void,
+  refusal: () => Reply,
 ): void {
   if (request.headers["transfer-encoding"] === undefined) return
   const push = request.push
@@ -46,9 +49,30 @@ export function boundChunkedBody(
     size += Buffer.isBuffer(chunk) ? chunk.byteLength : 0
     if (size <= limitBytes) return push.call(this, chunk, encoding)
     request.push = () => false
-    refuse()
-    response.once("finish", () => request.socket.destroySoon())
+    if (response.headersSent) response.once("finish", () => request.socket.destroySoon())
+    else answerInstead(request, response, refusal())
     this.destroy(new Error("the body is larger than this service takes"))
     return false
   }
+}
+
+/**
+ * Answers in the application's place. Its own response is taken off the socket and destroyed first: writing to one that was
+ * answered behind its back throws, and would end the process.
+ */
+function answerInstead(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  const { socket } = request
+  // With an earlier answer of a pipeline still under way there is no place for ours.
+  if (response.socket !== socket) {
+    socket.destroy()
+    return
+  }
+  response.detachSocket(socket)
+  response.destroy()
+  response.emit("close")
+  const own = new ServerResponse(request)
+  own.shouldKeepAlive = false
+  own.assignSocket(socket)
+  own.once("finish", () => socket.destroySoon())
+  writeReply(own, reply)
 }

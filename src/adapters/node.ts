@@ -63,7 +63,7 @@ export function admit(
   ;(request as GuardedMessage)[PASSED] = passed
   if (passed.view.credentials.refresh !== undefined) removeCookie(request, latch.stripRefresh)
   haveLastWord(response, () => passed.headers)
-  boundChunkedBody(request, response, latch.bodyBytes, () => writeReply(response, passed.tooLarge()))
+  boundChunkedBody(request, response, latch.bodyBytes, () => passed.tooLarge())
 }
 
 /** A body nobody read is not drained: with a large one on the way the connection ends after the answer. */

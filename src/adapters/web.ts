@@ -1,9 +1,9 @@
-import type { BodyRead, BodyReader } from "../core/flow.ts"
 import type { HeaderList, Reply, RequestHead } from "../core/request.ts"
 import type { Session } from "../core/session.ts"
 import type { Guard, Passed } from "../guard/index.ts"
 import { GUARDS_OWN, isDeliberate, joinVary } from "./merge.ts"
 import { bodyConsumed } from "./misuse.ts"
+import { BoundedBody, webBodyReader } from "./web-body.ts"
 
 export { limit, requireRecentSignIn, requireRole, requireUser } from "../guard/index.ts"
 
@@ -30,11 +30,17 @@ export function guard(
     const entered = request.bodyUsed ? latch.fail(head, bodyConsumed()) : await latch.enter(head)
     if (entered.kind === "reply") return toResponse(entered.reply)
     if (entered.kind === "flow") return toResponse(await entered.run(webBodyReader(request)))
-    const response = await handler(withoutRefresh(latch, entered, request), {
-      session: entered.session,
-      passed: entered,
-    })
-    return withHeaders(response, entered.headers)
+    const visible = withoutRefresh(latch, entered, request)
+    const context = { session: entered.session, passed: entered }
+    const body = BoundedBody.of(visible, latch.bodyBytes)
+    if (body === undefined) return withHeaders(await handler(visible, context), entered.headers)
+    try {
+      const response = await handler(body.request, context)
+      if (!body.exceeded) return withHeaders(response, entered.headers)
+    } catch (error) {
+      if (!body.exceeded) throw error
+    }
+    return toResponse(entered.tooLarge())
   }
 }
 
@@ -52,24 +58,6 @@ export function webHead(request: Request, connection: Connection): RequestHead {
       const value = headers.get(name) ?? (name === "host" ? url.host : null)
       return value === null ? [] : [value]
     },
-  }
-}
-
-export function webBodyReader(request: Request): BodyReader {
-  return async (limitBytes): Promise<BodyRead> => {
-    if (Number(request.headers.get("content-length") ?? 0) > limitBytes) return { kind: "too-large" }
-    const chunks: Uint8Array[] = []
-    let size = 0
-    try {
-      for await (const chunk of request.body ?? []) {
-        size += chunk.byteLength
-        if (size > limitBytes) return { kind: "too-large" }
-        chunks.push(chunk)
-      }
-    } catch {
-      return { kind: "broken" }
-    }
-    return { kind: "bytes", bytes: Buffer.concat(chunks) }
   }
 }
 
