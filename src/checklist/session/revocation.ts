@@ -19,7 +19,6 @@ export interface Revocations {
   ageMs(now: number): number | undefined
   /** Revoked by this process: effective at once, before any poll. */
   note(sessionId: string): void
-  noteEpoch(accountId: string, epoch: number): void
   /** When the first load answered, by the store's clock; 0 before. */
   readonly readyAt: number
   /** Held sessions and accounts, for the memory figure. */
@@ -62,7 +61,9 @@ export function createRevocations(input: {
   const retentionMs = input.accessLifetimeSeconds * 1000 + SKEW_MS + MARGIN_MS
   const sessions = new Map<string, number>()
   const epochs = new Map<string, Held>()
-  let since = 0
+  // Whatever was revoked longer ago has outlived every access token: neither a start nor a store clock that went back asks
+  // for more.
+  let since: number | undefined
   let readyAt = 0
   let asOf: number | undefined
   let sweptAt = 0
@@ -97,14 +98,14 @@ export function createRevocations(input: {
     const number = ++latest
     pending = { number, startedAt }
     try {
-      const read = await store.readRevocations(since)
+      const read = await store.readRevocations(since ?? startedAt - retentionMs)
       for (const { sessionId, revokedAt } of read.sessions) hold(sessionId, revokedAt + retentionMs)
       for (const { accountId, epoch } of read.epochs) holdEpoch(accountId, epoch, read.now + retentionMs)
       if (readyAt === 0) readyAt = read.now
       // An answer that was given up still adds revocations, but only the newest poll moves the marks. A store clock
-      // that went back would hide what is revoked until it has caught up, so then everything is read again.
+      // that went back would hide what is revoked until it has caught up, so then what can matter is read again.
       if (number !== latest) return
-      since = read.now < since ? 0 : read.now
+      since = since !== undefined && read.now < since ? read.now - retentionMs : read.now
       asOf = startedAt
       giveUpMs = GIVE_UP_MS
       sweep(startedAt)
@@ -138,7 +139,6 @@ export function createRevocations(input: {
     },
     ageMs: (now) => (asOf === undefined ? undefined : Math.max(0, now - asOf)),
     note: (sessionId) => hold(sessionId, clock() + retentionMs),
-    noteEpoch: (accountId, epoch) => holdEpoch(accountId, epoch, clock() + retentionMs),
     get readyAt() {
       return readyAt
     },
