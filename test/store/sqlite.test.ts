@@ -1,6 +1,15 @@
 import assert from "node:assert/strict"
 import { spawn, spawnSync } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -92,6 +101,25 @@ describe("sqlite: the file", () => {
     const path = newPath()
     mkdirSync(path, { recursive: true })
     await assert.rejects(openSqlite({ path }), UnavailableError)
+  })
+
+  it("is unavailable, and not in use, when its lock file cannot be locked", async () => {
+    const breakages: readonly ((lock: string) => void)[] = [
+      (lock) =>
+        writeFileSync(lock, "no database, but long enough to be looked at as if it were one".repeat(20)),
+      (lock) => mkdirSync(lock),
+    ]
+    for (const breakLock of breakages) {
+      const path = newPath()
+      await (await openSqlite({ path })).close()
+      breakLock(`${path}.lock`)
+      await assert.rejects(
+        openSqlite({ path, exclusive: true }),
+        (error) => error instanceof UnavailableError && error.cause instanceof Error,
+      )
+      // Commands do not need it.
+      await (await openSqlite({ path })).close()
+    }
   })
 })
 

@@ -2,7 +2,9 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 
 import { dirname } from "node:path"
 import { MisuseError } from "../../core/misuse.ts"
 import { sql } from "../../core/statement.ts"
+import { UnavailableError } from "../../core/unavailable.ts"
 import { Executor } from "./executor.ts"
+import { isBusy } from "./writer.ts"
 
 const HOLD = sql`BEGIN EXCLUSIVE`
 
@@ -17,7 +19,7 @@ export function makePrivate(path: string): void {
 /**
  * One service per file: the lock is a transaction on a small file beside it, so that it ends with the process, however that
  * ends. Commands do not take it and write beside the service.
- * @throws MisuseError `store.in_use`
+ * @throws MisuseError `store.in_use` when another process holds it, UnavailableError when it cannot be held at all
  */
 export function lockForService(path: string): Executor {
   const lockPath = `${path}.lock`
@@ -26,8 +28,10 @@ export function lockForService(path: string): Executor {
   try {
     lock.run(HOLD)
     return lock
-  } catch {
+  } catch (error) {
     lock.close()
+    if (!isBusy(error))
+      throw new UnavailableError("the lock file beside the database cannot be locked", error)
     throw new MisuseError([
       {
         code: "store.in_use",

@@ -156,7 +156,7 @@ function pause(): Promise<void> {
 }
 
 // SQLITE_BUSY and SQLITE_LOCKED, whatever their extended code: https://sqlite.org/rescode.html
-function isBusy(error: unknown): boolean {
+export function isBusy(error: unknown): boolean {
   const code = (error as { errcode?: unknown } | null)?.errcode
   return typeof code === "number" && ((code & 0xff) === 5 || (code & 0xff) === 6)
 }
