@@ -3,15 +3,17 @@ import type { CookiePolicy } from "../checklist/cookie/index.ts"
 import type { Sessions } from "../checklist/session/index.ts"
 import { toBase64url } from "../core/bytes.ts"
 import { MisuseError } from "../core/misuse.ts"
+import { normaliseMailAddress } from "../flows/mail/index.ts"
 import type { Account, Store } from "../store/store.ts"
 
 /** For the tests of guarded routes: a real session without a password. */
 export interface Testing {
   /**
    * Signs an account in.
-   * @param who an account's id, or a mail address, for which an account is made when there is none
+   * @param who an account's id, or a mail address, for which an account is made when there is none; with `roles` the account
+   * gets exactly these, which ends the access tokens it had
    * @returns the value for a `Cookie` header (both cookies), and what it says
-   * @throws MisuseError when the id is nobody's, or the account is disabled
+   * @throws MisuseError when the id is nobody's, the account is disabled, or the address is none
    */
   signIn(
     who: { readonly userId: string } | { readonly email: string; readonly roles?: readonly string[] },
@@ -58,14 +60,11 @@ export function createTesting(parts: {
               ],
             })
       if (started.kind === "refused") {
-        throw new MisuseError([
-          {
-            code: "testing.no_account",
-            path: "testing.signIn",
-            problem: "there is no such account, or it is disabled",
-            fix: 'Create it first, or sign in by address: signIn({ email: "someone@example.com" }).',
-          },
-        ])
+        throw misuse(
+          "testing.no_account",
+          "there is no such account, or it is disabled",
+          'Create it first, or sign in by address: signIn({ email: "someone@example.com" }).',
+        )
       }
       const issued = beginning.finish(started.session, started.account)
       const pairs = [
@@ -82,20 +81,46 @@ export function createTesting(parts: {
   }
 }
 
+/** The account as sign-in would find it: the address in its one spelling, with exactly the roles that were asked for. */
 async function findOrCreate(
   store: Store,
   who: { email: string; roles?: readonly string[] },
 ): Promise<Account | undefined> {
-  const known = await store.findAccountByEmail(who.email)
-  if (known !== undefined) return known
+  const email = normaliseMailAddress(who.email)
+  if (email === undefined)
+    throw misuse(
+      "testing.email",
+      "the address is not one plain mail address",
+      'Write it like "someone@example.com".',
+    )
+  const account = (await store.findAccountByEmail(email)) ?? (await create(store, email, who.roles ?? []))
+  const { roles } = who
+  if (account === undefined || roles === undefined || isSame(roles, account.roles)) return account
+  const changed = await store.setRoles({
+    accountId: account.id,
+    roles,
+    events: [{ type: "account.roles_changed", accountId: account.id }],
+  })
+  return changed.kind === "changed" ? changed.account : undefined
+}
+
+async function create(store: Store, email: string, roles: readonly string[]): Promise<Account | undefined> {
   const id = toBase64url(randomBytes(16))
   const created = await store.createAccount({
     id,
-    email: who.email,
+    email,
     passwordHash: null,
-    roles: who.roles ?? [],
+    roles,
     verified: true,
     events: [{ type: "account.created", accountId: id }],
   })
-  return created.kind === "created" ? created.account : store.findAccountByEmail(who.email)
+  return created.kind === "created" ? created.account : store.findAccountByEmail(email)
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return JSON.stringify(one.toSorted()) === JSON.stringify(other.toSorted())
+}
+
+function misuse(code: string, problem: string, fix: string): MisuseError {
+  return new MisuseError([{ code, path: "testing.signIn", problem, fix }])
 }
