@@ -18,8 +18,9 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   store: ["core"],
   guard: ["core", ALL_ROOMS],
   flows: ["core", "store", ALL_ROOMS],
+  pages: ["core", "store", ALL_ROOMS, "flows"],
   adapters: ["core", "guard"],
-  latch: ["core", "store", ALL_ROOMS, "guard", "flows"],
+  latch: ["core", "store", ALL_ROOMS, "guard", "flows", "pages"],
   index: ["core", "guard", "latch"],
   testing: ["core", "store", "latch"],
   service: ["core", "store", ALL_ROOMS, "guard", "flows", "adapters", "latch", "index"],
@@ -69,8 +70,8 @@ function faultOf({ from, to, typeOnly }: Edge): string | undefined {
   }
   if (source === target) return undefined
   if (FLOORS[source]?.includes(target) !== true) return `${source} imports ${target}`
-  if (source === "flows" && target === "store" && !(typeOnly && to === "src/store/store.ts"))
-    return "flows take only the types of the store"
+  if (["flows", "pages"].includes(source) && target === "store" && !(typeOnly && to === "src/store/store.ts"))
+    return `${source} take only the types of the store`
   return target === "checklist" && !to.endsWith("/index.ts") ? "a room is entered by its door" : undefined
 }
 
@@ -174,6 +175,9 @@ describe("the plan itself finds", () => {
     ["src/checklist/header/x.ts", 'import { a } from "../https/options.ts"'],
     ["src/guard/x.ts", 'import type { A } from "../flows/index.ts"'],
     ["src/flows/x.ts", 'import { a } from "../store/sqlite/index.ts"'],
+    ["src/flows/x.ts", 'import { a } from "../pages/index.ts"'],
+    ["src/pages/x.ts", 'import { a } from "../store/store.ts"'],
+    ["src/pages/x.ts", 'import type { A } from "../latch/latch.ts"'],
     ["src/adapters/x.ts", 'import { a } from "../checklist/cors/index.ts"'],
     ["src/latch/x.ts", 'const a = await import("../service/server.ts")'],
     ["src/service/x.ts", 'export { a } from "../cli/main.ts"'],

@@ -1,5 +1,6 @@
 import type { Reply, RequestView } from "./request.ts"
 import type { Session } from "./session.ts"
+import type { Refusal } from "./verdict.ts"
 
 /** Reads a body up to a limit. An adapter supplies it; flows are the only ones who call it. */
 export type BodyReader = (limitBytes: number) => Promise<BodyRead>
@@ -36,10 +37,14 @@ export interface FlowRoute {
   readonly access: FlowAccess
   /** Rate-limit policy per client address, for example `20/minute`, besides the general one. */
   readonly perAddress?: string
+  /** The route whose limit this one shares: two ways to one thing are counted together. */
+  readonly limitedAs?: string
   /** Media type an unsafe request must have; absent when there is no body. */
-  readonly consumes?: "application/json"
+  readonly consumes?: "application/json" | "application/x-www-form-urlencoded"
   readonly summary: string
   run(call: FlowCall): Reply | Promise<Reply>
+  /** What the guard refuses on a route for people, as a page; without it, a problem document. */
+  refused?(view: RequestView, refusal: Refusal, instance: string): Reply
 }
 
 export interface FlowMatcher {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import type { HeaderList, Reply } from "./request.ts"
-import type { Refusal } from "./verdict.ts"
+import { type Refusal, refuse } from "./verdict.ts"
 
 /** The registered problem type for an exhausted quota; every other type is ours. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -19,10 +19,14 @@ export function renderRefusal(refusal: Refusal, instance: string = newInstance()
 }
 
 /** A store or provider that failed: always closed, always the same text. */
+export const UNAVAILABLE: Refusal = refuse(
+  { status: 503, code: "service.unavailable", title: "The service is not available right now." },
+  "the store or a provider failed",
+  [["retry-after", String(UNAVAILABLE_RETRY_SECONDS)]],
+)
+
 export function renderUnavailable(instance: string = newInstance()): Reply {
-  return problem(503, "service.unavailable", "The service is not available right now.", instance, [
-    ["retry-after", String(UNAVAILABLE_RETRY_SECONDS)],
-  ])
+  return renderRefusal(UNAVAILABLE, instance)
 }
 
 export function newInstance(): string {

@@ -96,7 +96,10 @@ export function refuseDestination(call: FlowCall): Refusal | undefined {
 }
 
 /** Risky changes ask for a person who proved lately who they are (ASVS 7.5.1). */
-export function refuseStale(parts: Pick<FlowParts, "clock">, call: FlowCall): Refusal | undefined {
+export function refuseStale(
+  parts: Pick<FlowParts, "clock">,
+  call: Pick<FlowCall, "session">,
+): Refusal | undefined {
   const age = parts.clock() - (call.session?.authenticatedAt ?? 0)
   return age <= RECENT_MS ? undefined : refuse(SIGN_IN_TOO_OLD, "the sign-in is older than ten minutes")
 }

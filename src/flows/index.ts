@@ -6,7 +6,6 @@ import { loginRoute } from "./login.ts"
 import { logoutRoute } from "./logout.ts"
 import { accountRoutes } from "./me.ts"
 import { ownDataRoutes } from "./own-data.ts"
-import { pageRoutes } from "./page.ts"
 import type { FlowHooks, FlowParts, Notice } from "./parts.ts"
 import { passwordRoutes } from "./password.ts"
 import { refreshRoute } from "./refresh.ts"
@@ -25,7 +24,7 @@ export interface Flows {
 }
 
 export function createFlows(parts: FlowParts): Flows {
-  const routes: readonly FlowRoute[] = [
+  const own: readonly FlowRoute[] = [
     ...registerRoutes(parts),
     loginRoute(parts),
     refreshRoute(parts),
@@ -36,10 +35,9 @@ export function createFlows(parts: FlowParts): Flows {
     logoutRoute(parts),
     ...sessionRoutes(parts),
     ...passwordRoutes(parts),
-    ...pageRoutes(parts),
     jwksRoute(parts),
-    ...parts.extraRoutes,
   ]
+  const routes = [...own, ...parts.extraRoutes(own)]
   return {
     routes,
     match: createMatch(routes, parts.basePath),

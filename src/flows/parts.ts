@@ -7,7 +7,6 @@ import type { Tokens } from "../checklist/token/index.ts"
 import type { Clock } from "../core/clock.ts"
 import type { FlowRoute } from "../core/flow.ts"
 import type { Logger } from "../core/logger.ts"
-import type { HeaderList } from "../core/request.ts"
 import type { MailLimits, Store } from "../store/store.ts"
 
 /** An account, for the hooks of an application. */
@@ -57,10 +56,9 @@ export interface FlowParts {
     /** How long an account waits between its owner's wish and its deletion. */
     readonly deletionDelayMs: number
   }
-  readonly pageHeaders: HeaderList
   readonly hooks: FlowHooks
   readonly logger: Logger
   readonly clock: Clock
-  /** Routes of others, for example the development inbox. */
-  readonly extraRoutes: readonly FlowRoute[]
+  /** Routes of others: the pages, which are made from the flows, and the development inbox. */
+  extraRoutes(flows: readonly FlowRoute[]): readonly FlowRoute[]
 }

@@ -1,7 +1,7 @@
 import type { Rate } from "../checklist/rate-limit/index.ts"
 import type { BodyReader, FlowMatch, FlowMatcher, FlowRoute } from "../core/flow.ts"
 import type { Logger } from "../core/logger.ts"
-import { newInstance, renderRefusal, renderUnavailable } from "../core/problem.ts"
+import { newInstance, renderRefusal, UNAVAILABLE } from "../core/problem.ts"
 import type { Credentials, Header, HeaderList, Reply, RequestHead, RequestView } from "../core/request.ts"
 import type { Session } from "../core/session.ts"
 import { UnavailableError } from "../core/unavailable.ts"
@@ -287,7 +287,18 @@ class Entry implements Passed {
       { instance, status, code, reason: verdict.reason, method, path: path ?? null },
       "refused",
     )
-    return { kind: "reply", reply: this.#finish(renderRefusal(verdict, instance)) }
+    return { kind: "reply", reply: this.#finish(this.#render(verdict, instance)) }
+  }
+
+  /** A page where people look, a problem document everywhere else. */
+  #render(refusal: Refusal, instance: string): Reply {
+    const route = this.#match?.kind === "route" ? this.#match.route : undefined
+    try {
+      return route?.refused?.(this.view, refusal, instance) ?? renderRefusal(refusal, instance)
+    } catch (error) {
+      this.#parts.logger.error({ instance, error: describe(error) }, "a page of a refusal failed")
+      return renderRefusal(refusal, instance)
+    }
   }
 
   /** Anything that was thrown closes the request: 503 for what is known to pass, 500 for a fault of the program. */
@@ -295,10 +306,10 @@ class Entry implements Passed {
     const instance = newInstance()
     if (error instanceof UnavailableError) {
       this.#parts.logger.error({ instance, error: describe(error) }, "unavailable")
-      return this.#finish(renderUnavailable(instance))
+      return this.#finish(this.#render(UNAVAILABLE, instance))
     }
     this.#parts.logger.error({ instance, error: describe(error) }, "fault")
-    return this.#finish(renderRefusal(refuse(FAULT, "an unexpected error"), instance))
+    return this.#finish(this.#render(refuse(FAULT, "an unexpected error"), instance))
   }
 
   #finish(reply: Reply): Reply {

@@ -25,6 +25,7 @@ import {
   outboxTransport,
 } from "../flows/mail/index.ts"
 import { createGuard, type Guard } from "../guard/index.ts"
+import { createPages } from "../pages/index.ts"
 import { withDeadline } from "../store/deadline.ts"
 import { openSqlite } from "../store/sqlite/index.ts"
 import type { Store } from "../store/store.ts"
@@ -124,7 +125,25 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       basePath,
       logger,
     })
-    const pages = pageHeaders()
+    const deletionDays = given.deletionDelayDays ?? DELETION_DELAY_DAYS
+    const pages = createPages({
+      basePath,
+      policy: policies.pages,
+      store,
+      sessions,
+      cookies: policies.cookie,
+      emailLinks,
+      providers: [],
+      corsOrigins: policies.cors.origins,
+      registration: given.registration ?? "open",
+      emailLink: policies.emailLink.enabled,
+      minimumPassword: policies.password.minimumLength,
+      deletionDays,
+      bodyBytes: policies.overload.bodyBytes,
+      headers: pageHeaders(),
+      logger,
+      clock,
+    })
     const flows = createFlows({
       origin,
       basePath,
@@ -142,21 +161,22 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         bearer: given.bearer ?? false,
         bodyBytes: policies.overload.bodyBytes,
         emailLink: policies.emailLink,
-        deletionDelayMs: (given.deletionDelayDays ?? DELETION_DELAY_DAYS) * DAY_MS,
+        deletionDelayMs: deletionDays * DAY_MS,
       },
-      pageHeaders: pages,
       hooks: given.hooks ?? {},
       logger,
       clock,
-      extraRoutes:
-        inbox === undefined || developmentKey === undefined
+      extraRoutes: (own) => [
+        ...(inbox === undefined || developmentKey === undefined
           ? []
           : inboxRoutes({
               inbox,
               gate: developmentGate({ origin, basePath, key: developmentKey }),
               basePath,
-              pageHeaders: pages,
-            }),
+              pageHeaders: pageHeaders(),
+            })),
+        ...pages.routes(own),
+      ],
     })
     const limits = createLimits({ limiter, policy: policies.rateLimit, routes: flows.routes })
     const session = createSessionCheck({ tokens, revocations, clock })

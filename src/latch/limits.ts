@@ -34,7 +34,8 @@ export function createLimits(input: {
   const faults = new Faults()
   for (const route of input.routes) {
     if (route.perAddress === undefined) continue
-    rates.set(route.name, rateOf(route, policy) ?? parseRate(route.perAddress, route.name, faults))
+    const name = bucketOf(route)
+    rates.set(name, rateOf(name, policy) ?? parseRate(route.perAddress, route.name, faults))
   }
   faults.throwIfAny()
   limiter.register(ADDRESS, policy.perAddress)
@@ -44,8 +45,9 @@ export function createLimits(input: {
   return {
     limitAddress: (address) => limiter.takeAddress(ADDRESS, policy.perAddress, address),
     limitFlow(route, address) {
-      const rate = rates.get(route.name)
-      return rate === undefined ? PASS : limiter.takeAddress(route.name, rate, address)
+      const name = bucketOf(route)
+      const rate = rates.get(name)
+      return rate === undefined ? PASS : limiter.takeAddress(name, rate, address)
     },
     // Its headers would stand beside those of the address: only a refusal of it is told.
     limitUser(userId, address) {
@@ -64,9 +66,14 @@ export function createLimits(input: {
   }
 }
 
-function rateOf(route: FlowRoute, policy: RateLimitPolicy): Rate | undefined {
-  if (route.name === "refresh") return policy.refresh.perAddress
-  return MAIL_FLOWS.has(route.name) ? policy.mail.perAddress : undefined
+/** A form and the flow behind it share one. */
+function bucketOf(route: FlowRoute): string {
+  return route.limitedAs ?? route.name
+}
+
+function rateOf(name: string, policy: RateLimitPolicy): Rate | undefined {
+  if (name === "refresh") return policy.refresh.perAddress
+  return MAIL_FLOWS.has(name) ? policy.mail.perAddress : undefined
 }
 
 function duplicate(name: string): MisuseError {

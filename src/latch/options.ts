@@ -18,6 +18,7 @@ import type { Logger } from "../core/logger.ts"
 import { type Faults, readBySchema } from "../core/misuse.ts"
 import type { FlowHooks } from "../flows/index.ts"
 import type { MailOptions } from "../flows/mail/index.ts"
+import type { PagesOptions } from "../pages/index.ts"
 
 /** Everything not named is safe already; everything named is checked before the first request. */
 export interface NightlatchOptions {
@@ -58,6 +59,8 @@ export interface NightlatchOptions {
   readonly rateLimit?: RateLimitOptions
   readonly session?: SessionOptions
   readonly token?: TokenOptions
+  /** The pages people see: name, colour, which are replaced or off. */
+  readonly pages?: PagesOptions
   /** Called after the commit and after the answer; what they throw is logged and changes nothing. */
   readonly hooks?: FlowHooks
   /** Any logger of pino's shape. Default none. */
@@ -101,6 +104,7 @@ const SCHEMA = z.strictObject({
   rateLimit: room,
   session: room,
   token: room,
+  pages: room,
   hooks: z
     .strictObject({
       accountCreated: functionOf.optional(),

@@ -23,6 +23,7 @@ import {
   readHosts,
   readPublicRoutes,
 } from "../guard/index.ts"
+import { type PagesPolicy, readPages } from "../pages/index.ts"
 import { type NightlatchOptions, readOptions } from "./options.ts"
 
 /** Every option, read: each part by its room. */
@@ -49,6 +50,7 @@ export interface Policies {
   readonly rateLimit: RateLimitPolicy
   readonly session: SessionPolicy
   readonly token: TokenPolicy
+  readonly pages: PagesPolicy
 }
 
 /**
@@ -88,6 +90,7 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     proxy: readProxy(given.proxy, faults),
     rateLimit: readRateLimit(given.rateLimit, faults),
     mail: readMail(given.mail, faults, { loopback }),
+    pages: readPages(given.pages, { origin, basePath, loopback }, faults),
   }
   if (token.accessLifetimeSeconds >= session.idleSeconds) {
     faults.add(

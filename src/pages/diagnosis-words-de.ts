@@ -1,0 +1,112 @@
+import type { DiagnosisWords } from "./words.ts"
+
+export const DIAGNOSIS_GERMAN: DiagnosisWords = {
+  title: "Warum bin ich nicht angemeldet?",
+  lede: "Diese Seite sieht sich genau diese Anfrage und diesen Browser an und sagt, was zuerst zu ändern ist.",
+  result: "Ergebnis",
+  allWell: "Hier ist alles in Ordnung.",
+  allWellFix: "Dieser Browser ist angemeldet, und nichts steht ihm im Weg.",
+  change: "Ändern Sie das zuerst",
+  testing: "Dieser Browser wird geprüft …",
+  noScript:
+    "Ohne Skripte wird nur die Anfrage selbst angesehen, nicht aber, was der Browser mit Cookies macht und was seine Uhr zeigt.",
+  checks: "Was angesehen wurde, in der Reihenfolge der Ursachen",
+  facts: "Diese Anfrage, wie der Dienst sie sah",
+  again: "Noch einmal ansehen",
+  state: { good: "Gut", bad: "Falsch", unknown: "Nicht geprüft" },
+  check: {
+    origin: {
+      name: "Adresse",
+      good: "Die Adresszeile zeigt den eingestellten Ursprung.",
+      bad: "Diese Seite wurde als {seen} geöffnet, der Dienst ist aber für {origin} eingerichtet.",
+      fix: "Öffnen Sie {origin}. Wenn {seen} gemeint ist, stellen Sie es als Ursprung ein (NIGHTLATCH_ORIGIN).",
+    },
+    https: {
+      name: "HTTPS",
+      good: "Die Anfrage kam so, wie der Ursprung es sagt.",
+      bad: "Der Ursprung ist https, aber diese Anfrage kam im Klartext, soweit der Dienst das sieht.",
+      fix: "Verwenden Sie https. Wenn ein Proxy TLS beendet, nennen Sie ihn (NIGHTLATCH_TRUSTED_PROXIES) und lassen ihn X-Forwarded-Proto senden.",
+    },
+    twice: {
+      name: "Cookies, die zweimal kommen",
+      good: "Kein Cookie dieses Dienstes kam zweimal.",
+      bad: "Das Cookie {cookie} kam zweimal, deshalb wird jede Anfrage abgelehnt.",
+      fix: "Löschen Sie die Cookies dieser Website. Kommt es wieder, setzt ein anderes Programm auf diesem Host ein Cookie mit demselben Namen.",
+    },
+    csrf: {
+      name: "Anfragen unserer eigenen Seiten",
+      good: "Eine Anfrage dieser Seite, die etwas ändert, wird angenommen.",
+      bad: "Eine Anfrage dieser Seite, die etwas ändert, wurde abgelehnt: {code}.",
+      fix: "Etwas unterwegs ändert die Header Origin oder Sec-Fetch-Site: eine Erweiterung oder ein Proxy. Lassen Sie sie unverändert.",
+    },
+    cookies: {
+      name: "Cookies",
+      good: "Dieser Browser behält Cookies dieses Dienstes und schickt sie zurück.",
+      bad: "Dieser Browser hat kein Cookie dieses Dienstes zurückgeschickt.",
+      fix: "Erlauben Sie in diesem Browser Cookies für {host}. Wenn sie erlaubt sind, entfernt ein Proxy unterwegs Set-Cookie.",
+    },
+    someCookies: {
+      name: "Jede Art von Cookies",
+      good: "Strict und Lax und beide Präfixe kommen zurück.",
+      bad: "Einige Arten von Cookies kamen nicht zurück: {missing}.",
+      fix: "Verwenden Sie https und einen aktuellen Browser: Manche behalten Secure-Cookies nur bei https, und alte kennen die Präfixe nicht.",
+    },
+    clock: {
+      name: "Uhr",
+      good: "Die Uhren dieses Geräts und des Dienstes stimmen überein.",
+      bad: "Die Uhren dieses Geräts und des Dienstes gehen {seconds} Sekunden auseinander.",
+      fix: "Stellen Sie die Uhr dieses Geräts nach dem Netz. Wenn sie stimmt, stellen Sie die Uhr des Dienstes.",
+    },
+    from: {
+      name: "Der Ursprung der Anwendung",
+      good: "{from} darf Antworten lesen und etwas ändern.",
+      bad: "{from} steht nicht in der Liste: Seine Seiten lesen keine Antwort und ändern nichts.",
+      fix: "Nehmen Sie {from} in cors.origins auf (NIGHTLATCH_CORS_ORIGINS).",
+    },
+    site: {
+      name: "Die Website der Anwendung",
+      good: "{from} und dieser Dienst sind eine Website, also reisen Cookies mit.",
+      bad: "{from} und dieser Dienst sind zwei Websites: Mit deren Anfragen schicken Browser kein Cookie von uns.",
+      fix: "Stellen Sie Anwendung und Dienst unter eine Domain, zum Beispiel app.example.com und auth.example.com.",
+    },
+    session: {
+      name: "Sitzung",
+      good: "In diesem Browser gibt es eine Sitzung.",
+      bad: "{verdict}",
+      fix: "Melden Sie sich neu an.",
+    },
+    access: {
+      name: "Access-Token",
+      good: "Es gibt ein gültiges Access-Token.",
+      bad: "Es gibt eine Sitzung, aber kein gültiges Access-Token.",
+      fix: "Die Anwendung muss es erneuern: POST {refresh} (nightlatch/client tut das).",
+    },
+  },
+  verdict: {
+    none: "Es kam kein Refresh-Cookie: In diesem Browser hat sich niemand angemeldet, oder das Cookie ist weg.",
+    good: "Die Sitzung lebt.",
+    foreign:
+      "Das Refresh-Cookie ist keines dieses Dienstes: Es ist beschädigt, oder das Geheimnis wurde geändert.",
+    ended: "Die Sitzung ist beendet: abgemeldet, zu alt oder von woanders beendet.",
+    safety: "Das Refresh-Cookie ist ein altes: Die Sitzung ist oder wird zur Sicherheit beendet.",
+  },
+  access: {
+    none: "kam nicht",
+    good: "gültig",
+    bad: "kam, ist aber zu alt oder ungültig",
+  },
+  fact: {
+    origin: "Eingestellter Ursprung",
+    seen: "Host dieser Anfrage",
+    cookies: "Cookies von uns",
+    noCookies: "keine",
+    refresh: "Refresh-Cookie",
+    access: "Access-Token",
+    time: "Uhrzeit des Dienstes",
+    fetch: "Woher sie kam, wie der Browser sagt",
+    partitioned: "Partitionierte Cookies kommen zurück",
+    notTested: "nicht geprüft",
+    yes: "ja",
+    no: "nein; hier braucht sie nichts",
+  },
+}

@@ -1,0 +1,51 @@
+import type { CookiePolicy } from "../checklist/cookie/index.ts"
+import type { EmailLinks } from "../checklist/email-link/index.ts"
+import type { Sessions } from "../checklist/session/index.ts"
+import type { Clock } from "../core/clock.ts"
+import type { Logger } from "../core/logger.ts"
+import type { HeaderList } from "../core/request.ts"
+import type { Store } from "../store/store.ts"
+import type { PagesPolicy } from "./options.ts"
+
+/** A way to sign in at somebody else's. */
+interface Provider {
+  readonly name: string
+  /** As people know it, for example `Google`. */
+  readonly title: string
+  /** Where a sign-in starts: a path of the own origin, asked for by GET, with `?return=` added. */
+  readonly href: string
+  /** Where linking to the own account starts: a path of the own origin that takes a POST, `return` in its query. */
+  readonly link?: string
+}
+
+/** What the pages are made of. */
+export interface Site {
+  readonly basePath: string
+  readonly policy: PagesPolicy
+  readonly store: Pick<
+    Store,
+    | "findMailFlow"
+    | "findMailFlowByToken"
+    | "findEmailChange"
+    | "listSessions"
+    | "listIdentities"
+    | "listEvents"
+  >
+  readonly sessions: Pick<Sessions, "peek" | "revocations">
+  readonly cookies: CookiePolicy
+  readonly emailLinks: Pick<EmailLinks, "readCookie">
+  readonly providers: readonly Provider[]
+  readonly corsOrigins: readonly string[]
+  readonly registration: "open" | "invited" | "closed"
+  readonly emailLink: boolean
+  /** Fewest characters of a new password. */
+  readonly minimumPassword: number
+  readonly deletionDays: number
+  readonly bodyBytes: number
+  /** Of every page: its content policy, no-store. */
+  readonly headers: HeaderList
+  readonly logger: Logger
+  readonly clock: Clock
+  /** What changes with each version of a file, for its address. */
+  readonly versions: Readonly<Record<"style.css" | "pages.js" | "diagnosis.js", string>>
+}
