@@ -2,6 +2,20 @@
  * The door: `nightlatch(options)` and the public types. Adapters are imported by their own names: `nightlatch/node`,
  * `nightlatch/web`, `nightlatch/hono`.
  */
+export {
+  type AppleOptions,
+  apple,
+  type GithubOptions,
+  type GoogleOptions,
+  github,
+  google,
+  type MicrosoftOptions,
+  microsoft,
+  type OidcOptions,
+  oidc,
+  type Provider,
+  type ProviderTokens,
+} from "./checklist/oauth/index.ts"
 export type { Facts, LineState } from "./core/facts.ts"
 export type { Logger } from "./core/logger.ts"
 export { type Fault, MisuseError } from "./core/misuse.ts"

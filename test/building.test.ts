@@ -21,7 +21,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   pages: ["core", "store", ALL_ROOMS, "flows"],
   adapters: ["core", "guard"],
   latch: ["core", "store", ALL_ROOMS, "guard", "flows", "pages"],
-  index: ["core", "guard", "latch"],
+  index: ["core", ALL_ROOMS, "guard", "latch"],
   testing: ["core", "store", "latch"],
   service: ["core", "store", ALL_ROOMS, "guard", "flows", "adapters", "latch", "index"],
   cli: ["core", "store", ALL_ROOMS, "flows", "latch", "index", "service"],

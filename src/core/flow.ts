@@ -41,6 +41,8 @@ export interface FlowRoute {
   readonly limitedAs?: string
   /** Media type an unsafe request must have; absent when there is no body. */
   readonly consumes?: "application/json" | "application/x-www-form-urlencoded"
+  /** The one foreign origin whose page may make a browser send an unsafe request here: a provider that answers by form_post. */
+  readonly foreignOrigin?: string
   readonly summary: string
   run(call: FlowCall): Reply | Promise<Reply>
   /** What the guard refuses on a route for people, as a page; without it, a problem document. */

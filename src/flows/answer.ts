@@ -68,13 +68,18 @@ export function answerIssued(
     const tokens = { accessToken: access.token, ...(refresh === undefined ? {} : { refreshToken: refresh }) }
     return jsonReply(status, { userId: session.accountId, expiresAt, tokenType: "Bearer", ...tokens }, extra)
   }
+  const headers = [...extra, ...issuedCookies(parts, issued)]
+  return jsonReply(status, { userId: session.accountId, expiresAt }, headers)
+}
+
+/** The cookies of a session; a browser forgets them when it closes unless the person wished to be remembered. */
+export function issuedCookies(parts: Pick<FlowParts, "cookies" | "clock">, issued: Issued): HeaderList {
+  const { session, access, refresh, refreshMaxAgeSeconds } = issued
   const { cookies, clock } = parts
   const accessSeconds = Math.max(0, Math.floor((access.expiresAt - clock()) / 1000))
-  const headers = [...extra, cookies.setAccess(access.token, session.persistent ? accessSeconds : undefined)]
-  if (refresh !== undefined) {
-    headers.push(cookies.setRefresh(refresh, session.persistent ? issued.refreshMaxAgeSeconds : undefined))
-  }
-  return jsonReply(status, { userId: session.accountId, expiresAt }, headers)
+  const setAccess = cookies.setAccess(access.token, session.persistent ? accessSeconds : undefined)
+  if (refresh === undefined) return [setAccess]
+  return [setAccess, cookies.setRefresh(refresh, session.persistent ? refreshMaxAgeSeconds : undefined)]
 }
 
 /** The session that this browser has now, by either cookie; a sign-in ends it. */

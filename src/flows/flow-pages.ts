@@ -7,7 +7,8 @@ export interface FlowPages {
   /**
    * 200 and a page that leads on by itself: the next request is one of our own, so it carries SameSite=Strict cookies,
    * which the request after another site's redirect does not.
-   * @param location a path of the own origin; anything else leads to the page after signing in
+   * @param location a path of the own origin or an address that `returnTo` has passed; anything else leads to the page
+   * after signing in
    * @param headers for example the cookies of a new session
    */
   bounce(call: FlowCall, location: string, headers: HeaderList): Reply
@@ -15,5 +16,7 @@ export interface FlowPages {
    * A page that helps, with the refusal's status and headers.
    * @param next a path of the own origin to go on with; without it the sign-in page
    */
-  problem(call: FlowCall, refusal: Refusal, next: string | undefined): Reply
+  problem(call: FlowCall, refusal: Refusal, next?: string): Reply
+  /** The address to go to afterwards, if it is allowed; else the usual one. */
+  returnTo(text: string | null): string
 }

@@ -2,9 +2,11 @@ import type { FlowMatch, FlowRoute } from "../core/flow.ts"
 import { callHook } from "./answer.ts"
 import { emailChangeRoutes } from "./email-change.ts"
 import { emailLinkRoutes } from "./email-link.ts"
+import { identityRoutes } from "./identities.ts"
 import { loginRoute } from "./login.ts"
 import { logoutRoute } from "./logout.ts"
 import { accountRoutes } from "./me.ts"
+import { oauthRoutes } from "./oauth.ts"
 import { ownDataRoutes } from "./own-data.ts"
 import type { FlowHooks, FlowParts, Notice } from "./parts.ts"
 import { passwordRoutes } from "./password.ts"
@@ -14,6 +16,7 @@ import { createMatch } from "./router.ts"
 import { sessionRoutes } from "./sessions.ts"
 
 export type { FlowHooks } from "./parts.ts"
+export { openTokens } from "./provider-tokens.ts"
 
 export interface Flows {
   /** The one table: router, guard, limits and tests are made from it. */
@@ -32,6 +35,8 @@ export function createFlows(parts: FlowParts): Flows {
     ...accountRoutes(parts),
     ...emailChangeRoutes(parts),
     ...ownDataRoutes(parts),
+    ...identityRoutes(parts),
+    ...oauthRoutes(parts),
     logoutRoute(parts),
     ...sessionRoutes(parts),
     ...passwordRoutes(parts),

@@ -1,5 +1,6 @@
 import type { CookiePolicy } from "../checklist/cookie/index.ts"
 import type { EmailLinkPolicy, EmailLinks } from "../checklist/email-link/index.ts"
+import type { Oauth, ProviderPolicy } from "../checklist/oauth/index.ts"
 import type { Passwords } from "../checklist/password/index.ts"
 import type { SignInLimits } from "../checklist/rate-limit/index.ts"
 import type { KnownDevices, Sessions } from "../checklist/session/index.ts"
@@ -8,6 +9,7 @@ import type { Clock } from "../core/clock.ts"
 import type { FlowRoute } from "../core/flow.ts"
 import type { Logger } from "../core/logger.ts"
 import type { MailLimits, Store } from "../store/store.ts"
+import type { FlowPages } from "./flow-pages.ts"
 
 /** An account, for the hooks of an application. */
 export interface AccountNotice {
@@ -46,6 +48,13 @@ export interface FlowParts {
   readonly devices: KnownDevices
   readonly passwords: Passwords
   readonly emailLinks: EmailLinks
+  readonly oauth: Oauth
+  readonly providers: readonly ProviderPolicy[]
+  /** Keys of the label `pending-link`. */
+  readonly linkKeys: readonly Uint8Array[]
+  /** Keys of the label `provider-tokens`: nobody reads what a provider gave us from the database alone. */
+  readonly tokenKeys: readonly Uint8Array[]
+  readonly pages: FlowPages
   readonly signInLimits: SignInLimits
   readonly mail: { readonly limits: MailLimits; wake(): void }
   readonly policy: {

@@ -162,9 +162,9 @@ class Entry implements Passed {
       case "credential":
         return this.#checkCredential()
       case "cors":
-        return this.#cors.kind === "pass" ? PASS : this.#cors
+        return this.#cors.kind === "pass" || this.#isExpectedForeigner() ? PASS : this.#cors
       case "csrf":
-        return this.#parts.csrf(view)
+        return this.#isExpectedForeigner() ? PASS : this.#parts.csrf(view)
       case "flow-limit":
         return this.#match?.kind === "route" && this.#match.route.perAddress !== undefined
           ? this.#parts.limitFlow(this.#match.route, view.clientAddress)
@@ -178,6 +178,14 @@ class Entry implements Passed {
           ? PASS
           : this.#parts.limitUser(this.session.userId, view.clientAddress)
     }
+  }
+
+  /** A provider's form_post to its own callback: its one origin, sent once. The route itself changes nothing. */
+  #isExpectedForeigner(): boolean {
+    const expected = this.#match?.kind === "route" ? this.#match.route.foreignOrigin : undefined
+    if (expected === undefined) return false
+    const origins = this.view.headerValues("origin")
+    return origins.length === 1 && origins[0] === expected
   }
 
   #checkBody(): Verdict {

@@ -55,7 +55,10 @@ export function readFacts(input: {
       loopDelayMs: overload.loopDelayMs,
       requestSeconds: overload.serverLimits.requestTimeoutMs / 1000,
     },
-    oauth: { providers: [], secure: true },
+    oauth: {
+      providers: policies.oauth.providers.map(({ title }) => title),
+      secure: policies.oauth.providers.every(({ issuer }) => issuer?.startsWith("http:") !== true),
+    },
     sql: { statements: store.statements },
     database: {
       engine: store.engine,

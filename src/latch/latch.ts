@@ -4,6 +4,7 @@ import { checkCsrf } from "../checklist/csrf/index.ts"
 import { createEmailLinks } from "../checklist/email-link/index.ts"
 import { pageHeaders } from "../checklist/header/index.ts"
 import { checkHttps } from "../checklist/https/index.ts"
+import { createOauth, type ProviderTokens } from "../checklist/oauth/index.ts"
 import { createOverload, type ServerLimits } from "../checklist/overload/index.ts"
 import { createPasswords } from "../checklist/password/index.ts"
 import { clientOf } from "../checklist/proxy/index.ts"
@@ -15,7 +16,7 @@ import { systemClock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
 import type { FlowRoute } from "../core/flow.ts"
 import { silentLogger } from "../core/logger.ts"
-import { createFlows } from "../flows/index.ts"
+import { createFlows, openTokens } from "../flows/index.ts"
 import {
   createInbox,
   createMailer,
@@ -58,6 +59,14 @@ export interface Latch extends Guard {
   ready(): Promise<boolean>
   /** Time and size limits to set on the `http.Server`. */
   readonly serverLimits: ServerLimits
+  /**
+   * The tokens a provider gave at the account's last sign-in with it, if the provider has `keepTokens`; for calling its API.
+   * @throws UnavailableError when the store does not answer
+   */
+  providerTokens(of: {
+    readonly userId: string
+    readonly provider: string
+  }): Promise<ProviderTokens | undefined>
   /** The development inbox: only on a loopback origin without SMTP. */
   readonly inbox: Inbox | undefined
   /** Opens the inbox's page; a new one each start. */
@@ -105,6 +114,9 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     const devices = createKnownDevices({ keys: ring.keys("known-device"), clock })
     const passwords = createPasswords({ policy: policies.password, contextWords: [origin.hostname] })
     const emailLinks = createEmailLinks(ring.keys("email-code"))
+    const linkKeys = ring.keys("pending-link")
+    const tokenKeys = ring.keys("provider-tokens")
+    const oauth = createOauth({ policy: policies.oauth, keys: ring.keys("oauth-flow"), clock, logger })
     const limiter = createLimiter({
       keys: ring.keys("limit-key"),
       clock,
@@ -133,7 +145,12 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       sessions,
       cookies: policies.cookie,
       emailLinks,
-      providers: [],
+      providers: policies.oauth.providers.map(({ name, title }) => ({
+        name,
+        title,
+        href: `${basePath}/oauth/${name}`,
+      })),
+      linkKeys,
       corsOrigins: policies.cors.origins,
       registration: given.registration ?? "open",
       emailLink: policies.emailLink.enabled,
@@ -154,6 +171,11 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       devices,
       passwords,
       emailLinks,
+      oauth,
+      providers: policies.oauth.providers,
+      linkKeys,
+      pages,
+      tokenKeys,
       signInLimits,
       mail: { limits: policies.mail.limits, wake: () => mailer.wake() },
       policy: {
@@ -236,6 +258,13 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
           ? undefined
           : `${origin.origin}${basePath}/dev/inbox?key=${developmentKey}`,
       facts,
+      async providerTokens({ userId, provider }) {
+        const identity = (await store.listIdentities(userId)).find((each) => each.provider === provider)
+        const sealed = identity === undefined ? undefined : await store.findTokens(identity.id)
+        return identity === undefined || sealed === undefined
+          ? undefined
+          : openTokens(tokenKeys, identity, sealed)
+      },
       checklist: () => readChecklist(facts()),
       async ready() {
         if (closing !== undefined || !revocations.fresh(clock())) return false

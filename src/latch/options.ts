@@ -6,6 +6,7 @@ import type { EmailLinkOptions } from "../checklist/email-link/index.ts"
 import type { EventOptions } from "../checklist/event/index.ts"
 import type { HeaderOptions } from "../checklist/header/index.ts"
 import type { HttpsOptions } from "../checklist/https/index.ts"
+import type { OauthOptions } from "../checklist/oauth/index.ts"
 import type { OverloadOptions } from "../checklist/overload/index.ts"
 import type { PasswordOptions } from "../checklist/password/index.ts"
 import type { ProxyOptions } from "../checklist/proxy/index.ts"
@@ -53,6 +54,7 @@ export interface NightlatchOptions {
   readonly header?: HeaderOptions
   readonly https?: HttpsOptions
   readonly mail?: MailOptions
+  readonly oauth?: OauthOptions
   readonly overload?: OverloadOptions
   readonly password?: PasswordOptions
   readonly proxy?: ProxyOptions
@@ -98,6 +100,7 @@ const SCHEMA = z.strictObject({
   header: room,
   https: room,
   mail: room,
+  oauth: room,
   overload: room,
   password: room,
   proxy: room,

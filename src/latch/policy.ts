@@ -6,6 +6,7 @@ import { type EmailLinkPolicy, readEmailLink } from "../checklist/email-link/ind
 import { type EventPolicy, readEvent } from "../checklist/event/index.ts"
 import { type HeaderPolicy, readHeader } from "../checklist/header/index.ts"
 import { type HttpsPolicy, readHttps } from "../checklist/https/index.ts"
+import { type OauthPolicy, readOauth } from "../checklist/oauth/index.ts"
 import { type OverloadPolicy, readOverload } from "../checklist/overload/index.ts"
 import { type PasswordPolicy, readPassword } from "../checklist/password/index.ts"
 import { type ProxyPolicy, readProxy } from "../checklist/proxy/index.ts"
@@ -44,6 +45,7 @@ export interface Policies {
   readonly header: HeaderPolicy
   readonly https: HttpsPolicy
   readonly mail: MailPolicy
+  readonly oauth: OauthPolicy
   readonly overload: OverloadPolicy
   readonly password: PasswordPolicy
   readonly proxy: ProxyPolicy
@@ -85,6 +87,7 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     header: readHeader(given.header, https, faults),
     emailLink: readEmailLink(given.emailLink, faults),
     event: readEvent(given.event, faults),
+    oauth: readOauth(given.oauth, { origin, basePath, loopback }, faults),
     overload: readOverload(given.overload, faults),
     password: readPassword(given.password, faults),
     proxy: readProxy(given.proxy, faults),

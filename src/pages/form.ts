@@ -35,6 +35,8 @@ export interface Form {
   readonly page: (visit: Visit) => string | undefined
   json?(fields: Fields, visitor: Visitor | undefined): object
   params?(fields: Fields): Readonly<Record<string, string>>
+  /** The page of a success, where it is not simply somewhere to go on. */
+  answer?(visit: Visit, reply: Reply): Reply
   /** Where a success leads; without it the flow's own answer goes out. */
   done?(visit: Visit, fields: Fields): string
   /** The page again, with what was typed but the password. */
@@ -103,6 +105,7 @@ async function submit(site: Site, form: Form, flow: FlowRoute, call: FlowCall): 
     body: bytesOf(form.json?.(read, visitor)),
   })
   if (reply.status < 300) {
+    if (form.answer !== undefined) return form.answer(visit, reply)
     return form.done === undefined ? reply : seeOther(form.done(visit, read), reply.headers.filter(isOurs))
   }
   const problem = problemOf(visit, reply)

@@ -51,6 +51,7 @@ export function createPages(input: Omit<Site, "versions">): Pages {
     ...emailLinkForms(site),
     ...settingsForms(site),
   ]
+  const allowed = (text: string | undefined) => readReturn(site.policy, text)
   const own = (text: string | undefined) =>
     readReturn({ origin: site.policy.origin, origins: new Set() }, text)
   return {
@@ -67,8 +68,9 @@ export function createPages(input: Omit<Site, "versions">): Pages {
     ],
     bounce(call, location, headers) {
       const visit = readVisit(site, call.view)
-      return bouncePage(visit, own(location) ?? visit.href(site.policy.afterSignIn), headers)
+      return bouncePage(visit, allowed(location) ?? visit.href(site.policy.afterSignIn), headers)
     },
+    returnTo: (text) => allowed(text ?? undefined) ?? site.policy.afterSignIn,
     problem: (call, refusal, next) => refusedPage(readVisit(site, call.view), refusal, undefined, own(next)),
   }
 }

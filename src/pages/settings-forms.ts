@@ -1,10 +1,8 @@
-import type { Reply } from "../core/request.ts"
-import type { Fields, Form } from "./form.ts"
-import { type Problem, problemPage } from "./problem.ts"
-import { settingsPage } from "./settings.ts"
+import type { Form } from "./form.ts"
+import { settingsAgain } from "./settings.ts"
+import { leadOn } from "./settings-link.ts"
 import type { Site } from "./site.ts"
 import type { Visit } from "./visit.ts"
-import type { Visitor } from "./visitor.ts"
 
 /** What differs between the forms of the account page. */
 interface Action extends Pick<Form, "flow" | "json" | "params" | "summary"> {
@@ -52,11 +50,18 @@ const ACTIONS: readonly Action[] = [
   },
   {
     name: "identity-unlink",
-    flow: "identity-unlink",
+    flow: "identities-unlink",
     summary: "Removes a way to sign in.",
     params: (fields) => ({ id: fields("id") }),
     done: "unlinked",
     keeps: "id",
+  },
+  {
+    name: "link-pending",
+    flow: "identities-link-pending",
+    summary: "Adds the provider whose sign-in waits in this browser.",
+    json: () => ({}),
+    done: "linked",
   },
   {
     name: "session-end",
@@ -89,7 +94,9 @@ const ACTIONS: readonly Action[] = [
 ]
 
 export function settingsForms(site: Site): readonly Form[] {
-  return site.policy.ours.has("account") ? ACTIONS.map((each) => formOf(site, each)) : []
+  return site.policy.ours.has("account")
+    ? [...ACTIONS.map((each) => formOf(site, each)), ...linkForms(site)]
+    : []
 }
 
 function formOf(site: Site, { name, done, invalid, keeps, ...rest }: Action): Form {
@@ -100,20 +107,19 @@ function formOf(site: Site, { name, done, invalid, keeps, ...rest }: Action): Fo
     user: true,
     page: (visit) => visit.href(path),
     ...(done === undefined ? {} : { done: (visit: Visit) => visit.href(path, { done }) }),
-    again(
-      visit: Visit,
-      fields: Fields,
-      given: Problem,
-      visitor: Visitor | undefined,
-    ): Reply | Promise<Reply> {
-      if (visitor === undefined) return problemPage(visit, given, undefined)
-      const wrong = given.code === "body.invalid" && invalid !== undefined
-      const problem = wrong ? { ...given, text: visit.words.invalid[invalid] } : given
-      return settingsPage(visit, visitor, {
-        form: name,
-        problem,
-        ...(keeps === undefined ? {} : { value: fields(keeps) }),
-      })
-    },
+    again: settingsAgain(name, invalid, keeps),
   }
+}
+
+function linkForms(site: Site): readonly Form[] {
+  return site.providers.map(({ name, title }) => ({
+    name: `link-${name}`,
+    flow: `oauth-${name}-link`,
+    user: true,
+    summary: `Begins to add ${title} to the account.`,
+    page: (visit) => visit.page("account"),
+    json: () => ({ returnTo: `${site.basePath}/settings?done=linked` }),
+    answer: leadOn,
+    again: settingsAgain(`link-${name}`),
+  }))
 }

@@ -1,6 +1,7 @@
 import { html } from "hono/html"
 import type { Identity } from "../store/store.ts"
 import { around, field, type Markup, time } from "./layout.ts"
+import { titleOf } from "./settings-link.ts"
 import { action, button, fold, group, type Section } from "./settings-section.ts"
 import { fill } from "./visit.ts"
 
@@ -47,22 +48,21 @@ function setForm(section: Section): Markup {
 function identityItem(section: Section, identity: Identity): Markup {
   const { visit } = section
   const own = visit.words.settings
-  const title =
-    visit.site.providers.find(({ name }) => name === identity.provider)?.title ?? identity.provider
+  const title = titleOf(visit.site, identity.provider)
   const name = fill(own.unlink, { title })
   return html`<li><div><h3>${title}</h3><p>${identity.email ?? ""} ${around(own.linked, { date: time(visit, identity.createdAt), used: time(visit, identity.lastUsedAt) })}</p></div>
 ${button(visit, "identity-unlink", name, "second", { fields: { id: identity.id } })}${section.valueOf("identity-unlink") === identity.id ? section.alertOf("identity-unlink") : ""}</li>`
 }
 
 /** Linking starts by a form, so that no other site can start it. */
-function linkItems({ visit }: Section, identities: readonly Identity[]): Markup[] {
+function linkItems(section: Section, identities: readonly Identity[]): Markup[] {
+  const { visit } = section
   const { site, words } = visit
-  return site.providers.flatMap(({ name, title, link }) => {
-    if (link === undefined || identities.some(({ provider }) => provider === name)) return []
-    const target = visit.href(link, { return: site.policy.paths.account })
+  return site.providers.flatMap(({ name, title }) => {
+    if (identities.some(({ provider }) => provider === name)) return []
     const label = fill(words.settings.addProvider, { title })
     return [
-      html`<li><div><h3>${title}</h3></div><form method="post" action="${target}"><button class="small second">${label}</button></form></li>`,
+      html`<li><div><h3>${title}</h3></div>${button(visit, `link-${name}`, label, "second")}${section.alertOf(`link-${name}`)}</li>`,
     ]
   })
 }

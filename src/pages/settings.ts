@@ -7,11 +7,12 @@ import { html } from "hono/html"
 import type { FlowRoute } from "../core/flow.ts"
 import type { Reply } from "../core/request.ts"
 import { refuseStale } from "../flows/answer.ts"
-import { signInFirst } from "./form.ts"
+import { type Form, signInFirst } from "./form.ts"
 import { alert, notice, page } from "./layout.ts"
-import { bouncePage, type Problem, reference } from "./problem.ts"
+import { bouncePage, type Problem, problemPage, reference } from "./problem.ts"
 import { replaceableRoute } from "./route.ts"
 import { dataSection } from "./settings-data.ts"
+import { pendingNotice } from "./settings-link.ts"
 import { methodSection } from "./settings-methods.ts"
 import { profileSection } from "./settings-profile.ts"
 import { button, type Section } from "./settings-section.ts"
@@ -68,10 +69,29 @@ export async function settingsPage(visit: Visit, visitor: Visitor, refused?: Ref
     refused: refused !== undefined,
     body: html`<div class="top"><h1>${words.settings.title}</h1>${button(visit, "sign-out", words.settings.signOut, "second")}</div>
 ${notice(told)}
+${pendingNotice(section)}
 ${profileSection(section, change)}
 ${methodSection(section, identities)}
 ${sessionSection(section, sessions)}
 ${eventSection(section, events)}
 ${dataSection(section)}`,
   })
+}
+
+/** The account page again, after a form of it was refused. */
+export function settingsAgain(
+  form: string,
+  invalid?: "email" | "codes" | "passwords",
+  keeps?: string,
+): Form["again"] {
+  return (visit, fields, given, visitor) => {
+    if (visitor === undefined) return problemPage(visit, given, undefined)
+    const wrong = given.code === "body.invalid" && invalid !== undefined
+    const problem = wrong ? { ...given, text: visit.words.invalid[invalid] } : given
+    return settingsPage(visit, visitor, {
+      form,
+      problem,
+      ...(keeps === undefined ? {} : { value: fields(keeps) }),
+    })
+  }
 }

@@ -34,9 +34,11 @@ export function signInRoutes(site: Site): readonly FlowRoute[] {
               : done === "reset"
                 ? words.signIn.doneReset
                 : undefined
+    const linking = site.providers.find(({ name }) => name === only(visit.query, "linking"))
+    const asked = linking === undefined ? told : fill(words.signIn.linking, { title: linking.title })
     const already =
       visitor === undefined || why === "recent"
-        ? notice(told)
+        ? notice(asked)
         : html`<p class="notice">${fill(words.signIn.signedIn, { email: visitor.account.email })} <a href="${afterSignIn(visit)}">${words.signIn.continue}</a></p>`
     return signInPage(visit, {
       email: why === "recent" ? (visitor?.account.email ?? "") : "",

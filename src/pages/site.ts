@@ -14,8 +14,6 @@ interface Provider {
   readonly title: string
   /** Where a sign-in starts: a path of the own origin, asked for by GET, with `?return=` added. */
   readonly href: string
-  /** Where linking to the own account starts: a path of the own origin that takes a POST, `return` in its query. */
-  readonly link?: string
 }
 
 /** What the pages are made of. */
@@ -35,6 +33,8 @@ export interface Site {
   readonly cookies: CookiePolicy
   readonly emailLinks: Pick<EmailLinks, "readCookie">
   readonly providers: readonly Provider[]
+  /** Keys of the label `pending-link`. */
+  readonly linkKeys: readonly Uint8Array[]
   readonly corsOrigins: readonly string[]
   readonly registration: "open" | "invited" | "closed"
   readonly emailLink: boolean

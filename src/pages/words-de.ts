@@ -96,6 +96,8 @@ export const GERMAN: PageWords = {
     continue: "Weiter",
     doneOut: "Sie sind abgemeldet.",
     doneReset: "Ihr Passwort ist geändert. Melden Sie sich damit an.",
+    linking:
+      "Melden Sie sich an wie sonst, oder mit einem Link in Ihrer Mail. Dann können Sie {title} zu Ihrem Konto hinzufügen.",
     off: "Auf dieser Seite kann sich niemand anmelden.",
   },
   register: {
@@ -192,6 +194,8 @@ export const GERMAN: PageWords = {
     linked: "Hinzugefügt {date}, zuletzt benutzt {used}",
     unlink: "{title} entfernen",
     addProvider: "{title} hinzufügen",
+    pending:
+      "{title} sagt, Sie seien {email}. Fügen Sie es diesem Konto hinzu, und Sie können sich künftig damit anmelden.",
     sessions: "Sitzungen",
     sessionsLede: "Wo Sie angemeldet sind.",
     thisBrowser: "Dieser Browser",

@@ -98,6 +98,7 @@ export const ENGLISH: PageWords = {
     continue: "Continue",
     doneOut: "You are signed out.",
     doneReset: "Your password is changed. Sign in with it.",
+    linking: "Sign in as usual, or by a link in your mail. Then you can add {title} to your account.",
     off: "Nobody can sign in on this page.",
   },
   register: {
@@ -191,6 +192,8 @@ export const ENGLISH: PageWords = {
     linked: "Added {date}, last used {used}",
     unlink: "Remove {title}",
     addProvider: "Add {title}",
+    pending:
+      "{title} says that you are {email}. Add it to this account, and you can sign in with it from now on.",
     sessions: "Sessions",
     sessionsLede: "Where you are signed in.",
     thisBrowser: "This browser",

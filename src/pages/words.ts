@@ -50,6 +50,7 @@ export interface PageWords {
       | "continue"
       | "doneOut"
       | "doneReset"
+      | "linking"
       | "off",
       string
     >
@@ -128,6 +129,7 @@ export interface PageWords {
       | "linked"
       | "unlink"
       | "addProvider"
+      | "pending"
       | "sessions"
       | "sessionsLede"
       | "thisBrowser"

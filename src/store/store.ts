@@ -236,6 +236,8 @@ export interface Store {
   // ---- identities at providers
   findIdentity(input: { readonly issuer: string; readonly subject: string }): Promise<Identity | undefined>
   listIdentities(accountId: string): Promise<readonly Identity[]>
+  /** The sealed tokens of an identity; undefined when none are kept. */
+  findTokens(identityId: string): Promise<Uint8Array | undefined>
   /** Remembers the hash of a redeemed state until it would have expired anyway; false when it was there already. */
   redeemState(input: { readonly hash: Uint8Array; readonly lifetimeMs: number }): Promise<{ fresh: boolean }>
   /** Starts a session for whoever the identity belongs to. */
@@ -310,6 +312,8 @@ export interface Store {
   ): Promise<void>
 
   // ---- events and upkeep
+  /** For attempts: one row per kind, account, network and minute, bounded per minute. */
+  countEvent(event: NewEvent): Promise<void>
   /** For what changes nothing else, like a download of the own data. */
   recordEvents(events: readonly NewEvent[]): Promise<void>
   /** Newest first; `before` is the last id of the page before. */

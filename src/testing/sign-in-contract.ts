@@ -452,10 +452,24 @@ export function signInContract(name: string, open: (clock: Clock) => Promise<Sto
         assert.equal(found?.email, "shown@example.com")
         for (const other of [{ issuer: "https://evil.example.com" }, { subject: newId() }])
           assert.equal(await store.findIdentity({ ...identity, ...other }), undefined)
+        assert.equal(await store.findTokens(identity.id), undefined)
         now += MINUTE
         const started = await signIn(identity)
         assert.ok(started.kind === "started" && started.account.id === owner.id)
         assert.equal((await store.listIdentities(owner.id))[0]?.lastUsedAt, now)
+      })
+      it("keep sealed tokens, the newest, until the identity goes", async () => {
+        const owner = await account()
+        const tokens = bytes()
+        const identity = newIdentity({ tokens })
+        await link(owner.id, identity)
+        assert.deepEqual(Buffer.from((await store.findTokens(identity.id)) ?? []), tokens)
+        const newer = bytes()
+        const { issuer, subject } = identity
+        await store.signInByIdentity({ issuer, subject, tokens: newer, session: newSession(), events })
+        assert.deepEqual(Buffer.from((await store.findTokens(identity.id)) ?? []), newer)
+        await unlink(owner.id, identity.id, true)
+        assert.equal(await store.findTokens(identity.id), undefined)
       })
       it("make an account once, however often at the same time, and never over an existing address", async () => {
         const identity = newIdentity()
@@ -614,6 +628,15 @@ export function signInContract(name: string, open: (clock: Clock) => Promise<Sto
         const owner = await account()
         await store.recordEvents([{ type: "account.exported", accountId: owner.id }])
         assert.deepEqual(await eventsOf(owner.id), ["account.exported"])
+        for (let time = 0; time < 3; time++)
+          await store.countEvent({ type: "oauth.refused", addressPrefix: "198.51.100.0/24" })
+        const refused = (await store.listEvents({ limit: 100 })).filter(
+          ({ type }) => type === "oauth.refused",
+        )
+        assert.deepEqual(
+          refused.map(({ count }) => count),
+          [3],
+        )
         const state = { hash: bytes(), lifetimeMs: MINUTE }
         await store.redeemState(state)
         now += HOUR

@@ -16,9 +16,9 @@ type Row = readonly [account: Account, proved: boolean, open: boolean, decision:
 /** Every combination for an identity that nobody has yet. */
 const UNKNOWN: readonly Row[] = [
   ["no account", true, true, "create", "a new person"],
-  ["no account", false, true, "create", "a new person, whose address is not proved yet"],
+  ["no account", false, true, "ask-for-credential", "an account's address has to be proved"],
   ["no account", true, false, "refused", "nobody new comes in"],
-  ["no account", false, false, "refused", "nobody new comes in"],
+  ["no account", false, false, "ask-for-credential", "a stranger learns nothing"],
   ["an account whose owner proved it", true, true, "link-and-sign-in", "both sides have proved it"],
   ["an account whose owner proved it", true, false, "link-and-sign-in", "it is nobody new"],
   ["an account whose owner proved it", false, true, "ask-for-credential", "anybody can claim an address"],

@@ -18,8 +18,8 @@ export interface LinkFacts {
 }
 
 /**
- * `sign-in`: to the identity's account. `create`: a new account; an unproved address is not its address yet.
- * `link-and-sign-in`: to the address's account. `ask-for-credential`: sign in to it as before, then link. `refused`.
+ * `sign-in`: to the identity's account. `create`: a new account with the proved address.
+ * `link-and-sign-in`: to the address's account. `ask-for-credential`: sign in as before, or prove the address by mail, then link. `refused`.
  */
 export type LinkDecision = "sign-in" | "create" | "link-and-sign-in" | "ask-for-credential" | "refused"
 
@@ -27,9 +27,10 @@ export function decideLink(facts: LinkFacts): LinkDecision {
   const { accountByEmail, emailProved } = facts
   // The identity is the key; what it says about an address today does not matter.
   if (facts.identityKnown) return "sign-in"
-  if (accountByEmail === undefined) return facts.registrationOpen ? "create" : "refused"
-  // Anybody can claim any address, so a stranger is told the same whether the account is disabled or not.
+  // Anybody can claim any address, so a stranger is told the same whether there is an account, and whether it is disabled.
+  // Without an account the next step is to prove the address by mail, which makes one.
   if (!emailProved) return "ask-for-credential"
+  if (accountByEmail === undefined) return facts.registrationOpen ? "create" : "refused"
   if (accountByEmail.disabled) return "refused"
   // An account whose address nobody proved may be a trap laid by somebody else: its credential has to be known.
   return accountByEmail.verified ? "link-and-sign-in" : "ask-for-credential"

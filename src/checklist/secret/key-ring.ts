@@ -14,6 +14,8 @@ export const KEY_LABELS = [
   "csrf",
   "email-code",
   "oauth-flow",
+  "pending-link",
+  "provider-tokens",
   "known-device",
   "limit-key",
   "dev-inbox",

@@ -15,6 +15,7 @@ const INSERT = sql`
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 const USE = sql`
   UPDATE identity SET last_used_at = ?, tokens = ifnull(?, tokens) WHERE issuer = ? AND subject = ?`
+const TOKENS = sql`SELECT tokens FROM identity WHERE id = ?`
 const DELETE = sql`DELETE FROM identity WHERE account_id = ? AND id = ?`
 const REDEEM_STATE = sql`INSERT INTO redeemed_state (hash, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING`
 const CREATE_ACCOUNT = sql`
@@ -31,6 +32,11 @@ export function findIdentity(db: Executor, key: Key): Identity | undefined {
 
 export function listIdentities(db: Executor, accountId: string): readonly Identity[] {
   return db.all(LIST, toBlob(accountId)).map(readIdentity)
+}
+
+export function findTokens(db: Executor, identityId: string): Uint8Array | undefined {
+  const tokens = db.first(TOKENS, toBlob(identityId))?.tokens
+  return tokens instanceof Uint8Array ? tokens : undefined
 }
 
 export function redeemState(
