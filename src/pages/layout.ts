@@ -62,10 +62,12 @@ ${input.body}
 }
 
 /** The same page in the other languages; nothing remembers the choice but the address. */
-function languages({ view, query, language }: Visit): Markup[] {
+function languages({ view, query, language, returnTo }: Visit): Markup[] {
   return LANGUAGES.filter((each) => each !== language).map((each) => {
     const changed = new URLSearchParams(query)
     changed.set("lang", each)
+    changed.delete("return")
+    if (returnTo !== undefined) changed.set("return", returnTo)
     return html`<a href="${view.path}?${changed}" lang="${each}" hreflang="${each}">${PAGE_WORDS[each].language}</a>`
   })
 }

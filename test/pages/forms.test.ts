@@ -340,8 +340,8 @@ describe("forms", () => {
 describe("what the guard refuses on a page is a page", () => {
   it("a limit: the form and the flow share one", async (t) => {
     const stage = await openStage({
-      rateLimit: { mail: { perAddress: { burst: 2, every: "60 s" } as never } },
-    }).catch(() => openStage({ rateLimit: { perAddress: "1000/minute", mail: { perAddress: "2/minute" } } }))
+      rateLimit: { perAddress: "1000/minute", mail: { perAddress: "2/minute" } },
+    })
     t.after(() => stage.close())
     const json = { email: "a@example.com" }
     assert.equal((await stage.browser().post("/auth/register", json)).status, 202)
