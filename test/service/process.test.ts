@@ -1,6 +1,8 @@
 import assert from "node:assert/strict"
 import { execFile } from "node:child_process"
+import { once } from "node:events"
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { request } from "node:http"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
@@ -17,6 +19,35 @@ after(killAll)
 const modeOf = (path: string) => statSync(path).mode & 0o777
 const login = (port: number, email: string = EMAIL) =>
   ask(port, "/auth/login", { json: { email, password: PASSWORD } })
+
+/** A sign-in of which the head has arrived. @returns what sends the body and tells the status */
+async function loginWithoutBody(port: number): Promise<() => Promise<number>> {
+  const body = JSON.stringify({ email: EMAIL, password: PASSWORD })
+  const headers = {
+    host: `localhost:${port}`,
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    expect: "100-continue",
+  }
+  const sent = request({
+    port,
+    host: "127.0.0.1",
+    path: "/auth/login",
+    method: "POST",
+    agent: false,
+    headers,
+  })
+  const answer = once(sent, "response")
+  answer.catch(() => {})
+  sent.flushHeaders()
+  await once(sent, "continue")
+  return async () => {
+    sent.end(body)
+    const [response] = await answer
+    response.resume()
+    return response.statusCode
+  }
+}
 
 async function until(what: () => Promise<boolean>, milliseconds: number): Promise<number> {
   const began = performance.now()
@@ -249,10 +280,13 @@ describe("stopping and dying", () => {
     const folder = openFolder()
     await command(folder.path, ["user", "create", EMAIL, "--password-stdin"], `${PASSWORD}\n`)
     const service = await serve(folder.path)
-    const answers = Array.from({ length: 3 }, () => login(service.port))
-    await new Promise((later) => setTimeout(later, 15))
-    const code = await service.stop("SIGTERM")
-    for (const { status } of await Promise.all(answers)) assert.ok(status === 200 || status === 429)
+    // The 100 tells that the request is in flight; its body comes when the service was told to stop.
+    const requests = await Promise.all(Array.from({ length: 3 }, () => loginWithoutBody(service.port)))
+    const stopped = service.stop("SIGTERM")
+    await until(async () => service.output.text.includes("stopping"), 20_000)
+    for (const status of await Promise.all(requests.map((finish) => finish())))
+      assert.ok(status === 200 || status === 429, String(status))
+    const code = await stopped
     assert.equal(code, 0)
     assert.ok(!existsSync(join(folder.path, "data", "inbox-key")))
     assert.match(service.output.text, /"msg":"stopped"/)
