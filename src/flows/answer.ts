@@ -13,6 +13,16 @@ const RECENT_MS = 600_000
 /** A hook that takes longer is told of in the log; it is never ended. */
 const HOOK_LATE_MS = 10_000
 
+/** Fetch Metadata, all of it, and Origin: scripts cannot take these away. */
+const BROWSER_MARKS = [
+  "origin",
+  "sec-fetch-site",
+  "sec-fetch-mode",
+  "sec-fetch-dest",
+  "sec-fetch-user",
+  "sec-fetch-storage-access",
+]
+
 const BEARER_REFUSED: RefusalKind = {
   status: 403,
   code: "bearer.browser",
@@ -48,10 +58,10 @@ export function checkTransport(parts: FlowParts, call: FlowCall, transport: Tran
   if (transport === "cookie") return undefined
   if (!parts.policy.bearer) return refuse(BEARER_OFF, "bearer transport is not switched on")
   const { view } = call
-  const marks = ["origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-fetch-user"]
   const { access, refresh, device } = view.credentials
   const browser =
-    marks.some((name) => view.header(name) !== undefined) || (access ?? refresh ?? device) !== undefined
+    BROWSER_MARKS.some((name) => view.header(name) !== undefined) ||
+    (access ?? refresh ?? device) !== undefined
   return browser ? refuse(BEARER_REFUSED, "a bearer sign-in that looks like a browser's") : undefined
 }
 

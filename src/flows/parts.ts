@@ -12,13 +12,13 @@ import type { MailLimits, Store } from "../store/store.ts"
 import type { FlowPages } from "./flow-pages.ts"
 
 /** An account, for the hooks of an application. */
-export interface AccountNotice {
+interface AccountNotice {
   readonly userId: string
   readonly email: string
 }
 
 /** The address is told where the account is deleted; a command leaves nothing but the id. */
-export interface DeletedAccount {
+interface DeletedAccount {
   readonly userId: string
   readonly email?: string
 }

@@ -56,7 +56,7 @@ export interface RefusedRefresh extends Refusal {
 }
 
 /** Where a refresh comes from, and the language a mail about it is written in. */
-export interface Presenter {
+interface Presenter {
   readonly addressPrefix: string
   readonly client: string
   readonly language: string
