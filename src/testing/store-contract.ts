@@ -595,6 +595,14 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
           { issued: false },
         )
       })
+      it("is not sent to whom was deleted, not even about safety", async () => {
+        const owner = await account()
+        const mail = mailTo(owner.email, { purpose: "deletion-asked", accountId: owner.id })
+        await store.scheduleDeletion({ accountId: owner.id, delayMs: 0, events: [], mail })
+        await store.deleteAccount({ accountId: owner.id, events: [] })
+        const claimed = await store.claimMail({ limit: 100, leaseMs: HOUR })
+        assert.ok(!claimed.some(({ accountId, email }) => accountId === owner.id || email === owner.email))
+      })
       it("is tried again after its wait, or given up with an event", async () => {
         const owner = await account()
         await store.enqueueMail({

@@ -3,6 +3,7 @@ import assert from "node:assert/strict"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { after, before, describe, it } from "node:test"
 import type { Store } from "../../src/store/store.ts"
 import { openStage, PASSWORD, type Stage, signUp } from "./stage.ts"
@@ -119,8 +120,12 @@ describe("the own account", () => {
     const database = join(folder, "data", "nightlatch.db")
     const first = await openStage({ database })
     const browser = await signUp(first, "gone@example.com")
+    await browser.post("/auth/password/forgot", { email: "gone@example.com" })
+    for (let time = 0; time < 4; time++) await browser.post("/auth/register", { email: "gone@example.com" })
+    await browser.post("/auth/email-link", { email: "gone@example.com" })
     assert.equal((await browser.post("/auth/account/delete", {})).status, 202)
     await first.close()
+    assert.ok(cellsOf(database).some((cell) => cell === "gone@example.com"))
     const told: string[] = []
     const later = await openStage({
       database,
@@ -132,7 +137,23 @@ describe("the own account", () => {
     while (told.length === 0 && performance.now() < patience)
       await new Promise((resume) => setTimeout(resume, 10))
     assert.deepEqual(told, ["gone@example.com"])
+    // A session that ended may stay for the feed; what says who and where does not.
+    for (const cell of cellsOf(database)) assert.doesNotMatch(cell, /gone@example\.com|^127\.0\.0\.0\/24$/)
     const login = { email: "gone@example.com", password: PASSWORD }
     assert.equal((await later.browser().post("/auth/login", login)).status, 401)
   })
 })
+
+/** What every table but that of the events says, which keep what happened under the account's id. */
+function cellsOf(database: string): string[] {
+  const raw = new DatabaseSync(database, { readOnly: true })
+  const tables = raw.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'event'").all()
+  const cells = tables.flatMap(({ name }) =>
+    raw
+      .prepare(`SELECT * FROM "${String(name)}"`)
+      .all()
+      .flatMap((row) => Object.values(row).map(String)),
+  )
+  raw.close()
+  return cells
+}

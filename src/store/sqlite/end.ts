@@ -7,6 +7,10 @@ const END_ALL = sql`
   UPDATE session SET revoked_at = ?, reason = ?
   WHERE account_id = ? AND id <> ? AND revoked_at IS NULL RETURNING id`
 const FORGET = sql`UPDATE session SET client = '', address_prefix = '' WHERE account_id = ?`
+/** The rows stay for the limit on all mails; nothing is sent any more. */
+const FORGET_MAILS = sql`
+  UPDATE outbox SET email = '', due_at = NULL, leased = 0
+  WHERE account_id = ?1 OR email = (SELECT email FROM account WHERE id = ?1)`
 const DROP_FLOWS = sql`
   DELETE FROM mail_flow
   WHERE account_id = ?1 OR email = (SELECT email FROM account WHERE id = ?1)`
@@ -30,9 +34,10 @@ export function endSessions(
   return db.all(END_ALL, now, input.reason, toBlob(input.accountId), except).map((row) => readId(row.id))
 }
 
-/** What says where a person was; the rows stay for the revocation feed until upkeep deletes them. */
+/** What says where a person was and what the address is; the rows stay for the revocation feed until upkeep deletes them. */
 export function forgetTraces(db: Executor, accountId: string): void {
   db.run(FORGET, toBlob(accountId))
+  db.run(FORGET_MAILS, toBlob(accountId))
 }
 
 /** Every outstanding one-time token and flow of the account, and the mails that would bring another. */
