@@ -273,7 +273,10 @@ describe("sqlite: failures close", () => {
       const log = `${path}.${round}.log`
       mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 })
       const child = spawn(node, [CHILD, "rotate", path, log], { stdio: "ignore" })
-      await new Promise((later) => setTimeout(later, 500 + Math.random() * 400))
+      const patience = performance.now() + 20_000
+      while (!existsSync(log) && performance.now() < patience)
+        await new Promise((later) => setTimeout(later, 10))
+      await new Promise((later) => setTimeout(later, 100 + Math.random() * 400))
       child.kill("SIGKILL")
       await new Promise((ended) => child.once("exit", ended))
       const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").filter(Boolean) : []
