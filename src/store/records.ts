@@ -197,7 +197,10 @@ export interface NewMail {
   readonly about?: string
 }
 
-/** Counted per budget over rows kept in the outbox; notices about the account's safety are not limited. */
+/**
+ * Counted per budget over rows kept in the outbox; notices about the account's safety are not limited. Decoys count for
+ * their recipient; in total they have as many of their own.
+ */
 export interface MailLimits {
   readonly perRecipientHour: number
   readonly perRecipientDay: number

@@ -286,7 +286,7 @@ export interface Store {
   // ---- mail
   /**
    * Puts a mail into the outbox unless a limit is reached; a limited mail is kept as a row that is never sent, so that
-   * the work is the same. Answers the same for decoys.
+   * the work is the same. Answers the same for decoys. What was limited is counted in one event a minute.
    */
   enqueueMail(
     input: NewMail & { readonly limits: MailLimits; readonly limitedEvent: NewEvent },

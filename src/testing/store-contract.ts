@@ -571,6 +571,50 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
           1,
         )
       })
+      it("is limited for a day and in total; decoys use up only a total of their own", async () => {
+        const claimed = async (limits: typeof LIMITS, mails: readonly NewMail[]): Promise<number> => {
+          for (const mail of mails)
+            await store.enqueueMail({ ...mail, limits, limitedEvent: { type: "mail.limited" } })
+          return (await store.claimMail({ limit: 100, leaseMs: 100 * HOUR })).length
+        }
+        // What other tests left behind.
+        now += HOUR + 1
+        await claimed(LIMITS, [])
+        const email = `${newId()}@example.com`
+        const none = { ...LIMITS, totalHour: 1_000_000 }
+        const three = Array.from({ length: 3 }, () => mailTo(email))
+        const counts: number[] = []
+        for (let hours = 0; hours < 5; hours++) {
+          now += HOUR + 1
+          counts.push(await claimed(none, three))
+        }
+        assert.deepEqual(counts, [3, 3, 3, 1, 0])
+        now += 24 * HOUR
+        assert.equal(await claimed(none, three), 3)
+        now += HOUR + 1
+        const some = { ...LIMITS, totalHour: 4 }
+        const many = (decoy: boolean) =>
+          Array.from({ length: 6 }, () => mailTo(`${newId()}@example.com`, { decoy }))
+        assert.equal(await claimed(some, many(true)), 0)
+        assert.equal(await claimed(some, many(false)), 4)
+      })
+      it("is told as limited in one row a minute for each network", async () => {
+        now += HOUR + 1
+        const email = `${newId()}@example.com`
+        for (let time = 0; time < 8; time++)
+          await store.enqueueMail({
+            ...mailTo(email),
+            limits: LIMITS,
+            limitedEvent: { type: "mail.limited", addressPrefix: "198.51.100.0/24" },
+          })
+        const told = (await store.listEvents({ limit: 100 })).filter(
+          ({ addressPrefix, at }) => addressPrefix === "198.51.100.0/24" && at === now,
+        )
+        assert.deepEqual(
+          told.map(({ type, count }) => [type, count]),
+          [["mail.limited", 5]],
+        )
+      })
       it("is claimed by one sender at a time and comes again when that one died", async () => {
         const email = `${newId()}@example.com`
         await store.enqueueMail({ ...mailTo(email), limits: LIMITS, limitedEvent: { type: "mail.limited" } })

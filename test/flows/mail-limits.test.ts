@@ -42,3 +42,39 @@ describe("mail about safety", () => {
     await until(() => mails().some(({ subject }) => subject.includes("signed out")), "the mail")
   })
 })
+
+describe("the limits of mail", () => {
+  const to = (stage: Stage, email: string) =>
+    stage.latch.inbox?.list().filter((mail) => mail.to === email).length ?? 0
+  const register = (stage: Stage, email: string) => stage.ask("/auth/register", { json: { email } })
+
+  it("are three an hour and ten a day for an address", async (t) => {
+    const { stage } = await open(t)
+    const counts: number[] = []
+    for (let hours = 0; hours < 5; hours++) {
+      for (let time = 0; time < 5; time++) await register(stage, "flooded@example.com")
+      await register(stage, `marker${hours}@example.com`)
+      await until(() => to(stage, `marker${hours}@example.com`) === 1, "the marker")
+      counts.push(to(stage, "flooded@example.com"))
+      await stage.tick(3_600_001)
+    }
+    assert.deepEqual(counts, [3, 6, 9, 10, 10])
+  })
+
+  it("are a number an hour for all, which asking about strangers does not use up", async (t) => {
+    const { stage, store } = await open(t, { mail: { limits: { totalHour: 5 } } })
+    await signUp(stage, "someone@example.com")
+    for (let number = 0; number < 12; number++)
+      await stage.ask("/auth/password/forgot", { json: { email: `stranger${number}@example.com` } })
+    await stage.ask("/auth/password/forgot", { json: { email: "someone@example.com" } })
+    await stage.tokenFor("someone@example.com", "reset")
+    for (let number = 0; number < 6; number++) await register(stage, `new${number}@example.com`)
+    await until(() => to(stage, "new2@example.com") === 1, "the last mail")
+    assert.equal(stage.latch.inbox?.list().length, 5)
+    const limited = (await store.listEvents({ limit: 50 })).filter(({ type }) => type === "mail.limited")
+    assert.deepEqual(
+      limited.map(({ count }) => count),
+      [10],
+    )
+  })
+})

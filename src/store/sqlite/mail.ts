@@ -1,20 +1,23 @@
 import { sql } from "../../core/statement.ts"
 import type { ClaimedMail, MailPurpose, NewMail, Store } from "../store.ts"
-import { writeEvents } from "./events.ts"
+import { countEvent, writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { readFlow, readId, readIdOrNull, toBlobOrNull } from "./rows.ts"
 
 const INSERT = sql`
   INSERT INTO outbox (purpose, email, account_id, decoy, language, created_at, counted, due_at, budget, flow_id, about)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-/** Decoys count like mails: a limit that only known addresses reach would tell them apart. */
+/**
+ * For a recipient decoys count like mails: a limit that only known addresses reach would tell them apart. In total they
+ * have a budget of their own, of the same size: what is never sent must not use up what is.
+ */
 const COUNTS = sql`
   SELECT
     (SELECT count(*) FROM outbox
       WHERE email = ?1 AND created_at > ?2 - 3600000 AND counted = 1 AND budget = ?3) AS hour,
     (SELECT count(*) FROM outbox
       WHERE email = ?1 AND created_at > ?2 - 86400000 AND counted = 1 AND budget = ?3) AS day,
-    (SELECT count(*) FROM outbox WHERE created_at > ?2 - 3600000 AND counted = 1) AS total`
+    (SELECT count(*) FROM outbox WHERE created_at > ?2 - 3600000 AND counted = 1 AND decoy = ?4) AS total`
 const CLAIM = sql`
   UPDATE outbox SET leased = 1, due_at = ?1 + ?2, attempts = attempts + 1
   WHERE id IN (SELECT id FROM outbox WHERE due_at <= ?1 AND decoy = 0 ORDER BY due_at LIMIT ?3)
@@ -34,14 +37,14 @@ export function insertMail(db: Executor, now: number, mail: NewMail): void {
 }
 
 export function enqueueMail(db: Executor, now: number, input: Parameters<Store["enqueueMail"]>[0]): void {
-  const counts = db.first(COUNTS, input.email, now, input.budget ?? "mail")
+  const counts = db.first(COUNTS, input.email, now, input.budget ?? "mail", input.decoy ? 1 : 0)
   const { perRecipientHour, perRecipientDay, totalHour } = input.limits
   const limited =
     Number(counts?.hour) >= perRecipientHour ||
     Number(counts?.day) >= perRecipientDay ||
     Number(counts?.total) >= totalHour
   insert(db, now, input, !limited, limited ? null : now)
-  if (limited) writeEvents(db, now, [input.limitedEvent])
+  if (limited) countEvent(db, now, input.limitedEvent)
 }
 
 function insert(db: Executor, now: number, mail: NewMail, counted: boolean, dueAt: number | null): void {
