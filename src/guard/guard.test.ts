@@ -113,6 +113,7 @@ function plan(change: Partial<GuardParts> = {}, credentials: Partial<Credentials
     },
     limitUser: note("user-limit"),
     limitNamed: note("named"),
+    deadline: (run) => run(),
     ...change,
   }
   return { asked, logged, parts }

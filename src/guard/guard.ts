@@ -36,6 +36,8 @@ export interface GuardParts {
   limitNamed(name: string, rate: Rate, key: string | undefined, address: string, owner: object): Verdict
   cors(view: RequestView): Verdict
   csrf(view: RequestView): Verdict
+  /** Runs a flow so that all it asks of the store ends in time. */
+  deadline(run: () => Reply | Promise<Reply>): Reply | Promise<Reply>
   /** A session whose token is good, current and not revoked; undefined when it is not. Rejects when that cannot be told. */
   session(token: string): Session | undefined | Promise<Session | undefined>
 }
@@ -253,7 +255,8 @@ class Entry implements Passed {
 
   #run(route: FlowRoute, params: Readonly<Record<string, string>>, body: BodyReader): Reply | Promise<Reply> {
     try {
-      const reply = route.run({ view: this.view, session: this.session, params, body })
+      const call = { view: this.view, session: this.session, params, body }
+      const reply = this.#parts.deadline(() => route.run(call))
       if (reply instanceof Promise)
         return reply.then(
           (late) => this.#finish(late),

@@ -27,7 +27,7 @@ import {
 } from "../flows/mail/index.ts"
 import { createGuard, type Guard } from "../guard/index.ts"
 import { createPages } from "../pages/index.ts"
-import { withDeadline } from "../store/deadline.ts"
+import { withDeadline, withOneDeadline } from "../store/deadline.ts"
 import { openSqlite } from "../store/sqlite/index.ts"
 import type { Store } from "../store/store.ts"
 import { watchChanges } from "./changes.ts"
@@ -40,7 +40,7 @@ import { createSessionCheck } from "./session-check.ts"
 import { createTesting, type Testing } from "./testing.ts"
 import { startUpkeep } from "./upkeep.ts"
 
-/** Requests are answered within 2 s, whatever the store does; SQLite itself gives up on a locked file after 1.5 s. */
+/** A request waits no longer for the store, all its calls together; with its hashing it is answered in about 2 s. SQLite itself gives up on a locked file after 1.5 s. */
 const STORE_DEADLINE_MS = 1_750
 
 const DAY_MS = 24 * 3_600_000
@@ -220,6 +220,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       cors: (view) => checkCors(policies.cors, view),
       csrf: (view) => checkCsrf(policies.csrf, view),
       session,
+      deadline: (run) => withOneDeadline(STORE_DEADLINE_MS, run),
       ...limits,
     })
 
