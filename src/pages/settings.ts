@@ -22,7 +22,7 @@ import { only, type Visit } from "./visit.ts"
 import { cameFromElsewhere, findVisitor, type Visitor } from "./visitor.ts"
 
 /** A form of this page, by its name, and what was refused of it. */
-export interface Refused {
+interface Refused {
   readonly form: string
   readonly problem: Problem
   /** What was typed, never a password. */
@@ -40,7 +40,7 @@ export function settingsRoutes(site: Site): readonly FlowRoute[] {
   })
 }
 
-export async function settingsPage(visit: Visit, visitor: Visitor, refused?: Refused): Promise<Reply> {
+async function settingsPage(visit: Visit, visitor: Visitor, refused?: Refused): Promise<Reply> {
   const { site, words } = visit
   const { store } = site
   const accountId = visitor.account.id

@@ -31,6 +31,22 @@ export const GERMAN: PageWords = {
       "Mindestens {minimum} Zeichen. Vier Wörter ohne Zusammenhang sind gut und leicht zu tippen.",
   },
   problems: {
+    "oauth.provider": "Diese Art der Anmeldung gibt es hier nicht.",
+    "oauth.state":
+      "Diese Anmeldung wurde nicht in diesem Browser begonnen, oder sie ist schon abgeschlossen. Beginnen Sie neu.",
+    "oauth.expired": "Diese Anmeldung hat zu lange gedauert. Beginnen Sie neu.",
+    "oauth.denied": "Sie haben auf der anderen Seite abgelehnt. Es wurde nichts geändert.",
+    "oauth.response": "Die Antwort der anderen Seite ist nicht brauchbar. Beginnen Sie neu.",
+    "oauth.issuer": "Die Antwort kam von jemand anderem. Beginnen Sie neu.",
+    "oauth.identity": "Die andere Seite hat nicht bewiesen, wer Sie sind. Beginnen Sie neu.",
+    "oauth.return_path": "Die Adresse für die Rückkehr ist zu lang.",
+    "oauth.no_account":
+      "So können Sie sich nicht anmelden: Es gibt kein Konto dafür, oder es ist geschlossen.",
+    "oauth.session_gone": "Sie wurden inzwischen abgemeldet. Melden Sie sich an, und beginnen Sie neu.",
+    "identity.unknown": "Diese Art der Anmeldung gibt es nicht mehr.",
+    "identity.last": "Das ist der letzte Weg in Ihr Konto. Fügen Sie zuerst einen anderen hinzu.",
+    "identity.none_pending": "Es gibt nichts mehr hinzuzufügen. Beginnen Sie auf der anderen Seite neu.",
+    "identity.taken": "Diese Anmeldung gehört zu einem anderen Konto.",
     "login.refused": "Adresse oder Passwort ist falsch.",
     "registration.closed": "Hier kann sich niemand registrieren.",
     "link.ended": "Dieser Link gilt nicht mehr.",

@@ -29,6 +29,7 @@ const RIGHT: readonly [token: string, carrier: Carrier, method: string, endpoint
       [token, carrier, "GET", "/auth/account"] as const,
       [token, carrier, "GET", "/auth/account/events"] as const,
       [token, carrier, "GET", "/auth/account/export"] as const,
+      [token, carrier, "GET", "/auth/account/identities"] as const,
       [token, carrier, "GET", "/auth/sessions"] as const,
       [token, carrier, "DELETE", "/auth/sessions"] as const,
       [token, carrier, "GET", "/orders"] as const,
@@ -43,6 +44,9 @@ const RIGHT: readonly [token: string, carrier: Carrier, method: string, endpoint
   ["reset token", "body token", "POST", "/auth/password/reset"],
   ["link token", "flow cookie and token", "POST", "/auth/email-link/complete"],
   ["link code", "flow cookie and code", "POST", "/auth/email-link/complete"],
+  // Pages look: the one tells who asked for the link, the other shows the account to its own browser. Neither gives anything.
+  ["link token", "query token", "GET", "/auth/email-link"],
+  ["refresh", "refresh cookie", "GET", "/auth/settings"],
   ["inbox key", "bearer", "GET", "/auth/dev/inbox"],
   ["inbox key", "query token", "GET", "/auth/dev/inbox"],
 ]
@@ -153,7 +157,8 @@ describe("every token at every endpoint", () => {
             } else if (passed) {
               // Public answers are the same with any token, or with none.
               assert.equal(answer.status, nothing, cell)
-              assert.deepEqual(answer.setCookies, [], cell)
+              const given = answer.setCookies.filter((line) => !line.includes("nightlatch_probe"))
+              assert.deepEqual(given, [], cell)
             }
           }
         }
