@@ -30,10 +30,11 @@ export const events: CommandDef = command({
         throw new CommandError("there is no account with this address.")
       }
       const filter = account === undefined ? {} : { accountId: account.id }
-      const show = (event: SecurityEvent) =>
-        print(args.json === true ? JSON.stringify(event) : coloured(event))
+      const whose = nameAccounts(open)
+      const show = async (event: SecurityEvent) =>
+        print(args.json === true ? JSON.stringify(event) : coloured(event, await whose(event)))
       const newest = await readNewest(open, filter, limit)
-      for (const event of newest) show(event)
+      for (const event of newest) await show(event)
       if (newest.length === 0 && args.json !== true && args.follow !== true) print("No events.")
       if (args.follow === true) await follow(open, filter, newest.at(-1)?.id ?? 0, show)
     } finally {
@@ -63,21 +64,33 @@ async function follow(
   open: Administration,
   filter: { accountId?: string },
   from: number,
-  show: (event: SecurityEvent) => void,
+  show: (event: SecurityEvent) => Promise<void>,
 ): Promise<void> {
   const stopped = new AbortController()
   process.once("SIGINT", () => stopped.abort()).once("SIGTERM", () => stopped.abort())
   for (let last = from; !stopped.signal.aborted; ) {
     await wait(POLL_MS, undefined, { signal: stopped.signal }).catch(() => {})
     const page = await open.events({ ...filter, limit: PAGE })
-    for (const event of page.filter((row) => row.id > last).reverse()) show(event)
+    for (const event of page.filter((row) => row.id > last).reverse()) await show(event)
     last = Math.max(last, page[0]?.id ?? 0)
   }
 }
 
-function coloured(event: SecurityEvent): string {
+/** The address of an event's account, asked for once; of an account that is gone only the beginning of its id is left. */
+function nameAccounts(open: Administration): (event: SecurityEvent) => Promise<string | undefined> {
+  const known = new Map<string, string>()
+  return async ({ accountId }) => {
+    if (accountId === undefined) return undefined
+    const name =
+      known.get(accountId) ?? (await open.emailOf(accountId)) ?? `deleted account ${accountId.slice(0, 8)}`
+    known.set(accountId, name)
+    return name
+  }
+}
+
+function coloured(event: SecurityEvent, whose: string | undefined): string {
   const paint = painter(process.stdout)
-  const line = printable(eventLine(event))
+  const line = printable(eventLine(event, whose))
   if (ALARMS.has(event.type)) return paint("red", line)
   return WARNINGS.has(event.type) ? paint("yellow", line) : line
 }

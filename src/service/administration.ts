@@ -29,6 +29,8 @@ export interface Administration {
   remove(email: string): Promise<Outcome<Account>>
   accounts(): AsyncIterable<Account>
   find(email: string): Promise<Account | undefined>
+  /** Undefined when the account is gone. */
+  emailOf(accountId: string): Promise<string | undefined>
   /** Newest first. */
   events(page: { accountId?: string; before?: number; limit: number }): Promise<readonly SecurityEvent[]>
   close(): Promise<void>
@@ -133,6 +135,7 @@ export async function openAdministration(
     },
 
     find: (email) => find(store, email),
+    emailOf: async (accountId) => (await store.findAccount(accountId))?.email,
     events: (page) => store.listEvents(page),
     close: () => store.close(),
   }
@@ -158,9 +161,10 @@ export async function openStore(configuration: Configuration, { make }: Opening)
   return openSqlite({ path, exclusive: false })
 }
 
-/** One event as one line for a person. */
-export function eventLine(event: SecurityEvent): string {
-  return `${new Date(event.at).toISOString().replace("T", " ").slice(0, 19)}  ${describeEvent(event)}`
+/** One event as one line for a person. @param whose the account in words, or undefined when it is nobody's */
+export function eventLine(event: SecurityEvent, whose: string | undefined): string {
+  const time = new Date(event.at).toISOString().replace("T", " ").slice(0, 19)
+  return [time, ...(whose === undefined ? [] : [whose]), describeEvent(event)].join("  ")
 }
 
 async function find(store: Store, email: string): Promise<Account | undefined> {

@@ -40,6 +40,17 @@ describe("a command", () => {
     })
   }
 
+  it("says whose each event is", async () => {
+    const run = (...words: string[]) => command(folder.path, words)
+    assert.match((await run("events")).out, new RegExp(`  ${EMAIL}  Account created`))
+    await run("user", "invite", "leaver@example.com")
+    assert.match((await run("events")).out, /leaver@example\.com {2}Invitation sent/)
+    await run("user", "delete", "leaver@example.com")
+    const { out } = await run("events")
+    assert.match(out, / {2}deleted account \S{8} {2}Account deleted/)
+    assert.doesNotMatch(out, /leaver/)
+  })
+
   it("gives each command its help", async () => {
     for (const words of [[], ["serve"], ["user"], ["user", "create"], ["secret"], ["migrate"], ["events"]]) {
       const { code, out } = await command(folder.path, [...words, "--help"])
