@@ -107,8 +107,14 @@ export function createMailer(input: {
     } catch (error) {
       const delayMs = RETRY_MS[mail.attempts - 1]
       logger.warn(
-        { mailId: mail.id, purpose: mail.purpose, attempt: mail.attempts, reason: reasonOf(error) },
-        "mail failed",
+        {
+          mailId: mail.id,
+          purpose: mail.purpose,
+          attempt: mail.attempts,
+          reason: reasonOf(error),
+          ...(delayMs === undefined ? {} : { againInSeconds: delayMs / 1000 }),
+        },
+        delayMs === undefined ? "mail failed and is given up" : "mail failed",
       )
       const detail = { purpose: mail.purpose, attempts: mail.attempts }
       const giveUp = {

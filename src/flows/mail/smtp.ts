@@ -11,14 +11,15 @@ const TIMEOUT_MS = 10_000
 export function smtpTransport(smtpUrl: string, from: string): SendMail {
   const url = new URL(smtpUrl)
   const loopback = isLoopback(url.hostname)
+  const secure = url.protocol === "smtps:"
+  const port = url.port === "" ? (secure ? 465 : 587) : Number(url.port)
   let transporter: Promise<Transporter> | undefined
 
   async function connect(): Promise<Transporter> {
     const { createTransport } = await import("nodemailer")
-    const secure = url.protocol === "smtps:"
     return createTransport({
       host: url.hostname.replace(/^\[|\]$/g, ""),
-      port: url.port === "" ? (secure ? 465 : 587) : Number(url.port),
+      port,
       secure,
       requireTLS: !secure && !loopback,
       ignoreTLS: !secure && loopback,
@@ -38,8 +39,14 @@ export function smtpTransport(smtpUrl: string, from: string): SendMail {
     try {
       await (await transporter).sendMail({ from, ...mail, envelope: { from, to: [mail.to] } })
     } catch (error) {
-      const { code, responseCode } = error as { code?: unknown; responseCode?: unknown }
-      throw new Error(`SMTP failed: ${String(code ?? "unknown")} ${String(responseCode ?? "")}`.trim())
+      throw new Error(`SMTP server ${url.hostname}:${port} failed: ${codesOf(error)}`)
     }
   }
+}
+
+/** What went wrong in words of the system and the library, and the server's number: no answer of a server is in them. */
+function codesOf(error: unknown): string {
+  const { code, originalCode, responseCode } = error as Readonly<Record<string, unknown>>
+  const codes = [originalCode ?? code, responseCode].filter((each) => each !== undefined)
+  return codes.length === 0 ? "unknown" : codes.join(" ")
 }
