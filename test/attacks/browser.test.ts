@@ -130,6 +130,12 @@ describe("another site", () => {
     for (const headers of refused)
       assert.equal((await stage.ask("/auth/dev/inbox", { headers })).status, 404, JSON.stringify(headers))
     assert.equal((await stage.ask("/auth/dev/inbox?key=wrong")).status, 404)
+    const hinted = async (headers: Record<string, string>) =>
+      (await stage.ask("/auth/dev/inbox", { headers: { accept: "text/html", ...headers } })).text.includes(
+        "terminal",
+      )
+    assert.equal(await hinted({}), true, "a person at this machine is told where the key is")
+    assert.equal(await hinted({ "x-forwarded-for": "127.0.0.1" }), false)
     const deployed = await openStage({ mail: { sendMail: async () => {} } })
     assert.equal((await deployed.ask("/auth/dev/inbox", { headers: bearer })).status, 404)
     await deployed.close()

@@ -9,6 +9,13 @@ import type { Inbox, InboxMail } from "./inbox.ts"
 /** The same as for a path that does not exist: from outside there is no inbox. */
 const NOT_FOUND: RefusalKind = { status: 404, code: "route.unknown", title: "There is nothing here." }
 
+/** For a person at this very machine, who has opened the address without the key. */
+const KEY_MISSING: RefusalKind = {
+  status: 404,
+  code: "inbox.key",
+  title: "The inbox opens by the link with its key, which the terminal of the service shows.",
+}
+
 /** The development inbox as a page and as JSON. */
 export function inboxRoutes(input: {
   readonly inbox: Inbox
@@ -33,7 +40,10 @@ export function inboxRoutes(input: {
       ]
       return { status: 303, headers, body: null }
     }
-    if (!gate.admits(view)) return hidden()
+    if (!gate.admits(view)) {
+      const person = gate.isLocal(view) && (view.header("accept") ?? "").includes("text/html")
+      return person ? renderRefusal(refuse(KEY_MISSING, "a local browser without the inbox's key")) : hidden()
+    }
     if ((view.header("accept") ?? "").includes("application/json"))
       return jsonReply(200, { messages: inbox.list().map(asJson) }, [["vary", "Accept"]])
     return {
