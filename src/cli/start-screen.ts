@@ -24,8 +24,8 @@ export function startScreen(screen: StartScreen, paint: Paint): string {
   const rows: (readonly [string, string])[] = [["Checklist", `${screen.origin}/${accessHint(screen)}`]]
   if (screen.inbox !== undefined) rows.push(["Inbox", screen.inbox])
   rows.push(["Public keys", screen.origin + screen.jwksPath], ["Database", screen.database])
-  const bound = screen.address.host.includes(":") ? `[${screen.address.host}]` : screen.address.host
-  rows.push(["Listening", `${bound}:${screen.address.port}`])
+  // Not written like an address to open: a browser that asks for it by number is another host, and gets 421.
+  rows.push(["Listening", `on ${screen.address.host}, port ${screen.address.port}`])
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   const out = [
     "",

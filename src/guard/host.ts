@@ -13,6 +13,9 @@ const HOST_UNKNOWN: RefusalKind = {
   title: "This host is not served here.",
 }
 
+/** Characters of a foreign Host in the log. */
+const SHOWN = 100
+
 export interface HostPolicy {
   readonly hosts: ReadonlySet<string>
 }
@@ -46,6 +49,8 @@ export function checkHost(policy: HostPolicy, head: RequestHead): Refusal | unde
   }
   return refuse(
     HOST_UNKNOWN,
-    host === undefined ? "the request has no Host" : "the Host is not a configured one",
+    host === undefined
+      ? "the request has no Host"
+      : `the Host ${JSON.stringify(host.slice(0, SHOWN))} is neither the origin's nor in hosts (NIGHTLATCH_HOSTS)`,
   )
 }

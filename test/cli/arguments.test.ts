@@ -180,7 +180,7 @@ test("the start screen names where to look and what does not hold", () => {
   assert.match(text, /1 of 3 lines/)
   assert.match(text, /Checklist +http:\/\/localhost:3000\/\n/)
   assert.match(text, /inbox\?key=k/)
-  assert.match(text, /\[::1\]:3000/)
+  assert.match(text, /Listening +on ::1, port 3000/)
   assert.match(text, /fails +The database: Others read it\.\n +→ chmod 600 x/)
   assert.match(text, /weakened +Refresh: Because\./)
   assert.match(text, /note +Wrote a new secret\./)

@@ -91,6 +91,7 @@ describe("the service as a process", () => {
     for (const host of ["evil.example", "127.0.0.1", `localhost:${service.port}.evil.example`]) {
       assert.equal((await ask(service.port, "/", { headers: { host } })).status, 421, host)
     }
+    assert.match(service.output.text, /the Host \\"evil\.example\\" is neither .*NIGHTLATCH_HOSTS/)
     assert.equal((await ask(service.port, "/orders")).status, 401)
     assert.equal((await ask(service.port, "/", { headers: { "x-forwarded-for": "1.2.3.4" } })).status, 403)
   })
