@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { generateSecret } from "../src/checklist/secret/index.ts"
 import { configurationTable } from "../src/service/settings.ts"
+import { trySteps } from "../src/service/try-it.ts"
 import { ask, cookiesOf, freePort, openFolder } from "./service/process.ts"
 
 const run = promisify(execFile)
@@ -128,6 +129,30 @@ describe("README", () => {
     assert.match(managed, /grace@example\.com +active +admin/)
     assert.match(managed, /Disabled ada@example\.com/)
     assert.match(managed, /nl_secret_\S{43}/)
+  })
+
+  it("is not the only place with commands that work: those of the checklist page do as well", async (t) => {
+    const folder = openCopy(t)
+    const port = await freePort()
+    start(t, folder, ["npm", "start", "--", "--tolerated-delay", "0.3"], { PORT: String(port) })
+    await ready(port)
+    const steps = trySteps({
+      origin: `http://localhost:${port}`,
+      basePath: "/auth",
+      inboxKeyFile: join(folder, "data", "inbox-key"),
+      toleratedDelaySeconds: 0.3,
+      commandLine: "npm run -s nightlatch --",
+    })
+    // A person reads before pasting the next one: the mail has arrived by then.
+    const script = steps.map(({ command }) => command).join("\nsleep 1\n")
+    const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script], {
+      cwd: folder,
+      env: environment(),
+    })
+    const statuses = [...stdout.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status)
+    assert.deepEqual(statuses, ["202", "201", "200", "200", "200", "200", "401"], stdout)
+    assert.match(stdout, /"code":"session\.ended"/)
+    assert.ok(stdout.includes(steps.at(-1)?.answer ?? "?"), stdout)
   })
 
   it("stops with npm, which passes a signal on to the shell alone", async (t) => {

@@ -153,7 +153,7 @@ function lineItem({ line, state }: ChecklistRow, unsafe: ChecklistView["unsafe"]
 <span class="mark">${ICONS[state.state]}${WORDS[state.state]}</span>
 <p class="promise">${line.promise}</p>
 ${reasons.length > 0 ? html`<p class="reason">“${reasons.join("; ")}”</p>` : ""}
-<p class="why">${state.why}</p>
+${state.state === "not-built" ? "" : html`<p class="why">${state.why}</p>`}
 ${state.fix === undefined ? "" : html`<p class="mend"><b>To mend it</b>${state.fix}</p>`}
 <p class="source">${line.source}</p>
 </li>`

@@ -123,7 +123,7 @@ footer code { font-family: var(--mono); font-size: .8125rem; }
   .line { grid-template-columns: minmax(0, 1fr); }
   .mark { order: -1; }
   .try li p { margin-left: 0; }
-  pre { border-radius: 0; margin-inline: -1.25rem; padding-inline: 1.25rem; }
+  pre { border-radius: 0; margin-inline: -1.25rem; padding-inline: 1.25rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } .key i { transition: none; } }
 @media print { .try, .skip { display: none; } .line { break-inside: avoid; } .group > div { position: static; } }

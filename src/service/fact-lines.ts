@@ -17,10 +17,7 @@ export function factLines(facts: Facts): readonly (readonly [name: string, value
         ? `argon2id, ${Math.round(password.memoryKib / 1024)} MiB, ${count(password.concurrency, "thread")}`
         : "off",
     ],
-    [
-      "Rate limits",
-      `${count(rateLimit.policies.length, "policy", "policies")}, ${count(rateLimit.keys, "key")} in memory`,
-    ],
+    ["Rate limits", `${count(rateLimit.keys, "key")} in memory, ${rateLimit.capacity} at most`],
     ["Trusted proxies", proxy.trusted.length === 0 ? "none" : proxy.trusted.join(", ")],
   ]
 }
@@ -29,8 +26,8 @@ function octal(mode: number): string {
   return (mode & 0o777).toString(8).padStart(4, "0")
 }
 
-function count(number: number, one: string, many: string = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`
+function count(number: number, one: string): string {
+  return `${number} ${one}${number === 1 ? "" : "s"}`
 }
 
 function duration(seconds: number): string {

@@ -56,42 +56,42 @@ export function trySteps(input: TryInput): readonly TryStep[] {
     {
       title: "Sign in",
       about: "Two cookies come back; curl keeps them in a jar, like a browser.",
-      command: lines(
-        `curl -i -c jar ${base}/login`,
+      command: `JAR=$(mktemp) STOLEN=$(mktemp)\n${lines(
+        `curl -i -c $JAR ${base}/login`,
         json,
         `-d '{"email":"ada@example.com","password":"violet kettle ninety moss"}'`,
-      ),
+      )}`,
       answer: '200 {"userId": …}',
     },
     {
       title: "Who am I?",
       about: "Answered from the access token alone, without a look into the database.",
-      command: `curl -b jar ${base}/me`,
+      command: `curl -i -b $JAR ${base}/me`,
       answer: '200 {"userId": …, "methods": ["pwd"], …}',
     },
     {
       title: "Refresh",
       about: "A thief copies the jar first. Then the refresh token is replaced by its successor.",
-      command: `cp jar stolen\n${lines(`curl -i -b jar -c jar ${base}/refresh`, post)}`,
+      command: `cp $JAR $STOLEN\n${lines(`curl -i -b $JAR -c $JAR ${base}/refresh`, post)}`,
       answer: "200",
     },
     {
       title: "Refresh again",
       about: `Refreshes within ${wait} s share one rotation, so that no tab is signed out.`,
-      command: `sleep ${wait}\n${lines(`curl -i -b jar -c jar ${base}/refresh`, post)}`,
+      command: `sleep ${wait}\n${lines(`curl -i -b $JAR -c $JAR ${base}/refresh`, post)}`,
       answer: "200",
     },
     {
       title: "Be the thief",
       about: "The stolen token is two generations old: the session ends for both.",
-      command: `${lines(`curl -i -b stolen ${base}/refresh`, post)}\ncurl -b jar ${base}/me`,
-      answer: '401 "code":"session.ended", and the access token in the jar is dead as well',
+      command: `${lines(`curl -i -b $STOLEN ${base}/refresh`, post)}\ncurl -b $JAR ${base}/me`,
+      answer: '401 "code":"session.ended", and the access token in the other jar is dead as well',
     },
     {
       title: "What happened",
       about: "Written in the same transaction as the end of the session.",
       command: `${input.commandLine} events`,
-      answer: "session.reuse",
+      answer: "An old refresh token was used again: the session was ended",
     },
   ]
 }

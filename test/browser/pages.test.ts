@@ -78,6 +78,10 @@ describe("pages", {
     assert.deepEqual(violations, [])
     const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert.ok(Number(overflow) <= 0, `${overflow} px too wide`)
+    const cut = await page.evaluate(
+      "[...document.querySelectorAll('pre')].filter((block) => block.scrollWidth > block.clientWidth).length",
+    )
+    assert.equal(cut, 0, "commands are cut at the edge")
   }
 
   const inboxLink = () => {

@@ -16,5 +16,8 @@ export function state(facts: Facts): LineState {
       fix: "Raise rateLimit.capacity, or find out who brings so many addresses.",
     }
   }
-  return { state: "holds", why: `${policies.length} limits, ${keys} of at most ${capacity} keys in memory.` }
+  return {
+    state: "holds",
+    why: `Requests are counted per address, user and account; ${keys} of at most ${capacity} keys are in memory.`,
+  }
 }
