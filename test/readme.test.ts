@@ -7,8 +7,10 @@ import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { generateSecret } from "../src/checklist/secret/index.ts"
+import { google } from "../src/index.ts"
 import { configurationTable } from "../src/service/settings.ts"
 import { trySteps } from "../src/service/try-it.ts"
+import { openStage } from "./flows/stage.ts"
 import { ask, cookiesOf, freePort, openFolder } from "./service/process.ts"
 
 const run = promisify(execFile)
@@ -245,6 +247,23 @@ describe("README", () => {
       }
     })
   }
+
+  it("lists every route in docs/endpoints.md", async (t) => {
+    const stage = await openStage({
+      oauth: {
+        providers: [google({ clientId: "x.apps.googleusercontent.com", clientSecret: "x".repeat(24) })],
+      },
+    })
+    t.after(() => stage.close())
+    const text = readFileSync(join(ROOT, "docs/endpoints.md"), "utf8")
+    const routes = stage.latch.routes.filter(({ path }) => !/\/form\/|\/probe$|\.(?:css|js|svg)$/.test(path))
+    t.diagnostic(`${routes.length} routes`)
+    assert.ok(routes.length > 30)
+    for (const { method, path } of routes) {
+      const row = `\`${method} ${path.replace("/oauth/google", "/oauth/:provider")}\``
+      assert.ok(text.includes(row), row)
+    }
+  })
 
   it("is short", () => assert.ok(README.split("\n").length < 220, `${README.split("\n").length} lines`))
 })

@@ -24,6 +24,8 @@ export interface Facts {
     readonly passes: number
     readonly minimumLength: number
     readonly blocklistSize: number
+    /** Hashes begun since the start. */
+    readonly hashes: number
     readonly concurrency: number
   }
   readonly emailLink: {

@@ -11,6 +11,7 @@ export function readFacts(input: {
   readonly limiter: Limiter
   readonly feedAgeMs: number | undefined
   readonly concurrency: number
+  readonly hashes: number
 }): Facts {
   const { policies, store, limiter } = input
   const { token, session, password, overload, cookie } = policies
@@ -42,6 +43,7 @@ export function readFacts(input: {
       minimumLength: password.minimumLength,
       blocklistSize: BLOCKLIST_SIZE,
       concurrency: input.concurrency,
+      hashes: input.hashes,
     },
     emailLink: {
       enabled: policies.emailLink.enabled,

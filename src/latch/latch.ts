@@ -244,6 +244,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         limiter,
         feedAgeMs: revocations.ageMs(clock()),
         concurrency: policies.password.concurrency,
+        hashes: passwords.describe().begun,
       })
     let closing: Promise<void> | undefined
     let pinging: Promise<boolean> | undefined

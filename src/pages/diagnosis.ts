@@ -144,7 +144,7 @@ function diagnosisPage(visit: Visit, seen: Seen, status: number): Reply {
 <p class="lede">${own.lede}</p>
 <div id="diagnosis" data-origin="${origin.origin}" data-probe="${site.basePath}/diagnosis/probe" data-title="${own.result}" data-testing="${own.testing}" data-well="${own.allWell}" data-well-fix="${own.allWellFix}" data-change="${own.change}" data-good="${own.state.good}" data-bad="${own.state.bad}" data-yes="${own.fact.yes}" data-no="${own.fact.no}">
 ${headline}
-<noscript><p class="quiet">${own.noScript}</p></noscript>
+<p class="quiet plain">${own.noScript}</p>
 <section class="group" aria-labelledby="checks"><div><h2 id="checks">${own.checks}</h2></div>
 <ol class="rows checks">${checks.map((check) => checkItem(own, check, say))}</ol></section>
 ${facts(visit, seen)}

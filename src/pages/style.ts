@@ -87,7 +87,7 @@ h1 + .alert, h1 + .notice { margin-top: 1.5rem; }
 .complete { margin-top: 2.25rem; padding-top: 1.75rem; border-top: 1px solid var(--rule); }
 .complete .paste > p { margin-top: .5rem; color: var(--muted); font-size: .9375rem; }
 .complete form { margin-top: 1.25rem; }
-.js:not(.has-token) .optional, .js.has-token .ask, .js.has-token .paste { display: none; }
+.js .plain, .js:not(.has-token) .optional, .js.has-token .ask, .js.has-token .paste { display: none; }
 .js.has-token .complete { margin-top: 0; padding-top: 0; border: 0; }
 .whence { margin-top: 1.25rem; border-block: 1px solid var(--rule); }
 .whence div { display: grid; grid-template-columns: 6rem 1fr; gap: 1rem; padding-block: .6rem; }

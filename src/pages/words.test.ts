@@ -22,6 +22,7 @@ const NEVER_MET: Readonly<Record<string, string>> = {
   "route.unknown": "no route, so no page",
   "rate-limit.duplicate": "misuse of the program",
   "rate-limit.name": "misuse of the program",
+  "inbox.key": "told to the developer at this machine alone",
   "oauth.intent": "misuse of the program",
   "sql.built": "misuse of the program",
 }

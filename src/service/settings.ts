@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { parseStrictJsonBytes } from "../core/json.ts"
 
 /**
  * Every setting of the service, once: environment, `.env`, configuration file, command line and the README's table are
@@ -24,6 +25,13 @@ const list = z
   .string()
   .transform((value) => value.split(",").map((part) => part.trim()))
   .refine((parts) => parts.every((part) => part !== ""), "it has an empty part between its commas")
+
+const json = z.string().transform((value, context): unknown => {
+  const read = parseStrictJsonBytes(Buffer.from(value))
+  if (typeof read === "object" && read !== null) return read
+  context.addIssue({ code: "custom", message: "it is not a JSON object" })
+  return z.NEVER
+})
 
 const wholeNumber = z
   .string()
@@ -143,6 +151,15 @@ export const SETTINGS: readonly Setting[] = Object.freeze([
     "`open`",
     "Who may get an account.",
     oneOf("open", "invited", "closed"),
+  ),
+  setting(
+    "NIGHTLATCH_OAUTH",
+    "oauth",
+    "JSON",
+    "none",
+    'Providers, for example `{"google":{"clientId":"…","clientSecret":"…"}}`; also `github`, `microsoft`, `apple`, `oidc`.',
+    json,
+    true,
   ),
   setting(
     "NIGHTLATCH_TOLERATED_DELAY",

@@ -1,34 +1,18 @@
 /** What people see and what their browsers really do, in Chromium. Skipped where there is none, unless REQUIRE_SERVICES is set. */
 import assert from "node:assert/strict"
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
-import { fileURLToPath } from "node:url"
-import { type Browser, type BrowserContext, chromium, type Locator, type Page } from "playwright-core"
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core"
 import { freePort, killAll, openFolder, type Running, serve } from "../service/process.ts"
+import { judge, launch, SIZES, SKIP, until } from "./chromium.ts"
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
-  existsSync(path),
-)
-const AXE = readFileSync(
-  fileURLToPath(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url)),
-  "utf8",
-)
 const PASSWORD = "violet kettle ninety moss"
-const SIZES = [
-  ["desktop, light", { width: 1280, height: 900 }, "light"],
-  ["phone, light", { width: 390, height: 844 }, "light"],
-  ["phone, dark", { width: 390, height: 844 }, "dark"],
-  ["desktop, dark", { width: 1280, height: 900 }, "dark"],
-] as const
-
 after(killAll)
 
-describe("pages", {
-  skip: CHROMIUM === undefined && process.env.REQUIRE_SERVICES !== "1" && "no Chromium",
-}, () => {
+describe("pages", SKIP, () => {
   const folder = openFolder()
   let service: Running
   let browser: Browser
@@ -39,15 +23,7 @@ describe("pages", {
     const port = await freePort()
     origin = `http://localhost:${port}`
     service = await serve(folder.path, ["--tolerated-delay", "0.3"], { PORT: String(port) })
-    browser = await chromium.launch({
-      executablePath: CHROMIUM ?? "chromium",
-      args: [
-        "--no-sandbox",
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-      ],
-    })
+    browser = await launch()
   })
   after(async () => {
     await browser?.close()
@@ -68,20 +44,6 @@ describe("pages", {
       if (line.type() === "error") wrong.push(line.text())
     })
     return { page, wrong }
-  }
-
-  async function judge(page: Page): Promise<void> {
-    await page.evaluate(AXE)
-    const violations = await page.evaluate(
-      "axe.run().then((result) => result.violations.map(({ id, nodes }) => id + ' ' + nodes[0].target))",
-    )
-    assert.deepEqual(violations, [])
-    const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert.ok(Number(overflow) <= 0, `${overflow} px too wide`)
-    const cut = await page.evaluate(
-      "[...document.querySelectorAll('pre')].filter((block) => block.scrollWidth > block.clientWidth).length",
-    )
-    assert.equal(cut, 0, "commands are cut at the edge")
   }
 
   const inboxLink = () => {
@@ -246,14 +208,6 @@ describe("pages", {
     own.remove()
   })
 })
-
-async function until(what: () => Promise<boolean>): Promise<void> {
-  const patience = performance.now() + 10_000
-  while (!(await what())) {
-    if (performance.now() > patience) throw new Error("waited for 10 s")
-    await new Promise((later) => setTimeout(later, 100))
-  }
-}
 
 /** Reloads until it is there: mails come after the answer. */
 function arrives(page: Page, what: Locator): Promise<void> {

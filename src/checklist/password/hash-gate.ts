@@ -49,6 +49,7 @@ export class HashGate {
   readonly #networks = new Map<string, Entry[]>()
   readonly #accounts = new Map<string, number>()
   #running = 0
+  #begun = 0
   #waiting = 0
   #averageMs = FIRST_GUESS_MS
 
@@ -58,6 +59,11 @@ export class HashGate {
 
   get running(): number {
     return this.#running
+  }
+
+  /** Hashes begun since the start. */
+  get begun(): number {
+    return this.#begun
   }
 
   get waiting(): number {
@@ -96,6 +102,7 @@ export class HashGate {
         start: () => {
           who.signal?.removeEventListener("abort", abort)
           this.#running++
+          this.#begun++
           const startedAt = this.#options.now()
           const finish = () => {
             this.#running--

@@ -49,7 +49,13 @@ export interface Passwords {
    */
   verify(hash: string | null | undefined, password: string, fairness: Fairness): Promise<Verified | Refusal>
   /** For the checklist and metrics. */
-  describe(): { readonly waiting: number; readonly running: number; readonly averageMs: number }
+  describe(): {
+    readonly waiting: number
+    readonly running: number
+    /** Hashes begun since the start. */
+    readonly begun: number
+    readonly averageMs: number
+  }
 }
 
 export interface PasswordsInput {
@@ -89,7 +95,12 @@ export function createPasswords(input: PasswordsInput): Passwords {
         return ok && stored !== nobodys ? { kind: "verified", ok, rehash: isOutdated(stored, policy) } : NO
       })
     },
-    describe: () => ({ waiting: gate.waiting, running: gate.running, averageMs: gate.averageMs }),
+    describe: () => ({
+      waiting: gate.waiting,
+      running: gate.running,
+      begun: gate.begun,
+      averageMs: gate.averageMs,
+    }),
   }
 }
 
