@@ -79,7 +79,7 @@ function codeForm(visit: Visit, problem: Problem | undefined): Markup {
   const { site, words } = visit
   return html`<form method="post" action="${visit.href(`${site.basePath}/form/email-code`, { for: "email-link", return: visit.returnTo })}">
 ${problem === undefined ? "" : alert(problem.text, reference(visit, problem))}
-${field({ id: "code", label: words.checkMail.code, autocomplete: "one-time-code", numeric: true, focus: true, wrong: problem !== undefined })}
+${field({ id: "code", label: words.field.code, autocomplete: "one-time-code", numeric: true, focus: true, wrong: problem !== undefined })}
 <button>${words.checkMail.submit}</button>
 </form>`
 }

@@ -1,5 +1,6 @@
 import { sha256, toBase64url } from "../core/bytes.ts"
 import type { FlowRoute } from "../core/flow.ts"
+import { renderRefusal } from "../core/problem.ts"
 import type { Reply } from "../core/request.ts"
 import type { FlowPages } from "../flows/flow-pages.ts"
 import { checkMailForms, checkMailRoutes } from "./check-mail.ts"
@@ -101,5 +102,8 @@ function assetRoute(site: Site, name: string, type: string, body: string): FlowR
     access: "credential",
     summary: "Part of the pages.",
     run: () => reply,
+    // A file is about nobody, so a doubled cookie takes nothing away from the page that tells of it.
+    refused: (_, refusal, instance) =>
+      refusal.refusal.code === "cookie.duplicate" ? reply : renderRefusal(refusal, instance),
   }
 }

@@ -114,7 +114,6 @@ export const GERMAN: PageWords = {
     doneReset: "Ihr Passwort ist geändert. Melden Sie sich damit an.",
     linking:
       "Melden Sie sich an wie sonst, oder mit einem Link in Ihrer Mail. Dann können Sie {title} zu Ihrem Konto hinzufügen.",
-    off: "Auf dieser Seite kann sich niemand anmelden.",
   },
   register: {
     title: "Konto anlegen",
@@ -145,13 +144,11 @@ export const GERMAN: PageWords = {
     sent: "Wenn die Adresse verwendet werden kann, ist eine Mail unterwegs. Öffnen Sie den Link in diesem Browser.",
     sentTo:
       "Wenn die Adresse verwendet werden kann, ist eine Mail an {email} unterwegs. Geben Sie den Code hier ein, oder öffnen Sie den Link in diesem Browser.",
-    code: "Sechsstelliger Code",
     submit: "Anmelden",
     late: "Das kann eine Minute dauern. Sehen Sie auch im Ordner für Spam nach.",
     again: "Nichts da?",
     againLink: "Noch einmal anfordern",
     codeEnded: "Neue Mail anfordern",
-    close: "Sie können diese Seite schließen.",
   },
   emailLink: {
     title: "Hier anmelden?",
@@ -181,7 +178,6 @@ export const GERMAN: PageWords = {
   },
   problem: {
     title: "Das hat nicht geklappt",
-    back: "Zurück",
     signIn: "Zur Anmeldung",
     retry: "Noch einmal versuchen",
   },

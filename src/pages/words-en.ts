@@ -113,7 +113,6 @@ export const ENGLISH: PageWords = {
     doneOut: "You are signed out.",
     doneReset: "Your password is changed. Sign in with it.",
     linking: "Sign in as usual, or by a link in your mail. Then you can add {title} to your account.",
-    off: "Nobody can sign in on this page.",
   },
   register: {
     title: "Create your account",
@@ -141,13 +140,11 @@ export const ENGLISH: PageWords = {
     sent: "If the address can be used, a mail is on its way. Open its link in this browser.",
     sentTo:
       "If the address can be used, a mail is on its way to {email}. Type its code here, or open its link in this browser.",
-    code: "Six-digit code",
     submit: "Sign in",
     late: "It can take a minute. Look into the folder for spam, too.",
     again: "Nothing there?",
     againLink: "Ask again",
     codeEnded: "Ask for a new mail",
-    close: "You can close this page.",
   },
   emailLink: {
     title: "Sign in here?",
@@ -177,7 +174,6 @@ export const ENGLISH: PageWords = {
   },
   problem: {
     title: "That did not work",
-    back: "Back",
     signIn: "To the sign-in page",
     retry: "Try again",
   },

@@ -50,8 +50,7 @@ export interface PageWords {
       | "continue"
       | "doneOut"
       | "doneReset"
-      | "linking"
-      | "off",
+      | "linking",
       string
     >
   >
@@ -65,19 +64,7 @@ export interface PageWords {
     Record<"title" | "lede" | "submit" | "have" | "haveLede" | "choose" | "finish" | "signIn", string>
   >
   readonly checkMail: Readonly<
-    Record<
-      | "title"
-      | "sent"
-      | "sentTo"
-      | "code"
-      | "submit"
-      | "late"
-      | "again"
-      | "againLink"
-      | "codeEnded"
-      | "close",
-      string
-    >
+    Record<"title" | "sent" | "sentTo" | "submit" | "late" | "again" | "againLink" | "codeEnded", string>
   >
   readonly emailLink: Readonly<
     Record<
@@ -102,7 +89,7 @@ export interface PageWords {
     >
   >
   readonly bounce: Readonly<Record<"title" | "lede" | "link", string>>
-  readonly problem: Readonly<Record<"title" | "back" | "signIn" | "retry", string>>
+  readonly problem: Readonly<Record<"title" | "signIn" | "retry", string>>
   readonly settings: Readonly<
     Record<
       | "title"

@@ -1,6 +1,9 @@
 /** "Why am I not signed in?" in a real browser with one thing wrong at a time. */
 import assert from "node:assert/strict"
-import { after, before, describe, it } from "node:test"
+import { once } from "node:events"
+import { createServer, request as httpRequest, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { after, before, describe, it, type TestContext } from "node:test"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { openStage, PASSWORD, type Stage, signUp } from "../flows/stage.ts"
 import { launch, SKIP } from "./chromium.ts"
@@ -35,9 +38,9 @@ describe("the diagnosis in a browser", SKIP, () => {
   async function look(page: Page, query = ""): Promise<string> {
     await page.goto(`${stage.base}/auth/diagnosis${query}`)
     await page.locator("[data-tested]").waitFor({ state: "attached" })
-    const bad = await page
-      .locator("li.bad")
-      .evaluateAll("(all) => all.map(({ dataset }) => dataset.check)" as never)
+    const bad = await page.evaluate(
+      "[...document.querySelectorAll('li.bad')].map(({ dataset }) => dataset.check)",
+    )
     const text = (await page.locator("#verdict").innerText()).replace(/\s+/g, " ")
     return `${JSON.stringify(bad)} ${text}`
   }
@@ -96,16 +99,16 @@ describe("the diagnosis in a browser", SKIP, () => {
     assert.match(told, /^\["session"\]/)
   })
 
-  it("a cookie that comes twice", async () => {
+  it("a cookie that comes twice", async (t) => {
     const page = await open(true)
     const refresh = (await page.context().cookies()).find(({ name }) => name.includes("refresh"))
-    assert.ok(refresh !== undefined)
-    await page.context().route("**/auth/diagnosis", async (route) => {
-      const cookie = (await route.request().allHeaders()).cookie ?? ""
-      await route.continue({
-        headers: { ...route.request().headers(), cookie: `${cookie}; ${refresh.name}=x` },
-      })
-    })
+    // A neighbour on another port: cookies ignore ports, and a partitioned one does not replace ours.
+    const neighbour = await serve(t, (_request, response) =>
+      response
+        .setHeader("set-cookie", `${refresh?.name}=x; Path=/; Secure; HttpOnly; SameSite=None; Partitioned`)
+        .end("planted"),
+    )
+    await page.goto(`http://localhost:${neighbour}/`)
     assert.match(await look(page), /came twice.*Delete the cookies of this site/)
   })
 
@@ -115,28 +118,29 @@ describe("the diagnosis in a browser", SKIP, () => {
     assert.match(told, /^\["from","session"\].*http:\/\/localhost:8080 is not listed/)
   })
 
-  it("another address than the configured one", async (t) => {
-    const hosts = await openStage({ clock: Date.now, hosts: ["127.0.0.1:1"] })
-    t.after(() => hosts.close())
-    const page = await open(false)
-    const { port } = new URL(hosts.base)
-    // What the guard itself refuses never becomes a page of ours.
-    const refused = await page.goto(`http://127.0.0.1:${port}/auth/diagnosis`)
-    assert.equal(refused?.status(), 421)
-    // A proxy that changes Host hides it from the service; the address bar tells.
-    await page
-      .context()
-      .route(`http://127.0.0.1:${port}/**`, (route) =>
-        route.continue({ headers: { ...route.request().headers(), host: `localhost:${port}` } }),
+  it("another address than the configured one, hidden by a proxy that changes Host", async (t) => {
+    const { host, port } = new URL(stage.base)
+    const proxy = await serve(t, ({ url, method, headers }, response) => {
+      const on = httpRequest(
+        { port, host: "127.0.0.1", path: url, method, headers: { ...headers, host } },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers)
+          answer.pipe(response)
+        },
       )
-    await page.goto(`http://127.0.0.1:${port}/auth/diagnosis`)
+      on.on("error", () => response.destroy())
+      on.end()
+    })
+    const page = await open(false)
+    await page.goto(`http://127.0.0.1:${proxy}/auth/diagnosis`)
     await page.locator("[data-tested]").waitFor({ state: "attached" })
     assert.match(
       await page.locator("#verdict").innerText(),
-      new RegExp(
-        `opened as http://127\\.0\\.0\\.1:${port}, but[\\s\\S]*Open http://localhost:${port} instead`,
-      ),
+      new RegExp(`opened as http://127\\.0\\.0\\.1:${proxy}, but[\\s\\S]*Open ${stage.base} instead`),
     )
+    // What the guard itself refuses never becomes a page of ours.
+    const refused = await page.goto(`http://127.0.0.1:${port}/auth/diagnosis`)
+    assert.equal(refused?.status(), 421)
   })
 
   it("without scripts the request alone is judged, and the page says so", async () => {
@@ -147,3 +151,13 @@ describe("the diagnosis in a browser", SKIP, () => {
     assert.ok((await page.locator("li.unknown").count()) >= 4)
   })
 })
+
+async function serve(t: TestContext, listener: RequestListener): Promise<number> {
+  const server = createServer(listener).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return (server.address() as AddressInfo).port
+}

@@ -1,6 +1,6 @@
 /** What people see and what their browsers really do, in Chromium. Skipped where there is none, unless REQUIRE_SERVICES is set. */
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -22,6 +22,9 @@ describe("pages", SKIP, () => {
   before(async () => {
     const port = await freePort()
     origin = `http://localhost:${port}`
+    // Browsers beside it keep a small machine busy; shedding has tests of its own.
+    const patient = { overload: { loopDelayMs: 5_000 } }
+    writeFileSync(join(folder.path, "nightlatch.config.json"), JSON.stringify(patient))
     service = await serve(folder.path, ["--tolerated-delay", "0.3"], { PORT: String(port) })
     browser = await launch()
   })

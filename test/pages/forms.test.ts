@@ -367,6 +367,7 @@ describe("what the guard refuses on a page is a page", () => {
     const twice = await stage.ask("/auth/sign-in", { headers: { cookie } })
     assert.equal(twice.status, 400)
     assert.match(alertOf(twice) ?? "", /Delete the cookies/)
+    assert.equal((await stage.ask("/auth/style.css", { headers: { cookie } })).status, 200)
     broken = true
     const failed = await browser.ask("/auth/settings", { headers: { "accept-language": "de" } })
     assert.equal(failed.status, 500)
