@@ -1,3 +1,4 @@
+import { Server } from "node:http"
 import { serve } from "@hono/node-server"
 import { nightlatch } from "../../src/index.ts"
 import { createService, publicRoutes } from "./service.ts"
@@ -10,5 +11,6 @@ const latch = await nightlatch({
   logger: console,
 })
 const server = serve({ fetch: createService(latch).fetch, port: 3001, hostname: "127.0.0.1" })
+if (server instanceof Server) latch.limitServer(server)
 console.log(`http://localhost:3001, and the mails at ${latch.inboxUrl}`)
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.close(() => latch.close()))

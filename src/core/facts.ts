@@ -43,6 +43,8 @@ export interface Facts {
     readonly bodyBytes: number
     readonly loopDelayMs: number
     readonly requestSeconds: number
+    /** Whether the limits of time and size stand on an http.Server. */
+    readonly limited: boolean
   }
   readonly oauth: {
     /** Names of the configured providers. */

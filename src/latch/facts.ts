@@ -12,6 +12,7 @@ export function readFacts(input: {
   readonly feedAgeMs: number | undefined
   readonly concurrency: number
   readonly hashes: number
+  readonly limited: boolean
 }): Facts {
   const { policies, store, limiter } = input
   const { token, session, password, overload, cookie } = policies
@@ -56,6 +57,7 @@ export function readFacts(input: {
       bodyBytes: overload.bodyBytes,
       loopDelayMs: overload.loopDelayMs,
       requestSeconds: overload.serverLimits.requestTimeoutMs / 1000,
+      limited: input.limited,
     },
     oauth: {
       providers: policies.oauth.providers.map(({ title }) => title),

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto"
+import type { Server } from "node:http"
 import { checkCors, VARY_BY_ORIGIN } from "../checklist/cors/index.ts"
 import { checkCsrf } from "../checklist/csrf/index.ts"
 import { createEmailLinks } from "../checklist/email-link/index.ts"
 import { pageHeaders } from "../checklist/header/index.ts"
 import { checkHttps } from "../checklist/https/index.ts"
 import { createOauth, type ProviderTokens } from "../checklist/oauth/index.ts"
-import { createOverload, type ServerLimits } from "../checklist/overload/index.ts"
+import { createOverload, limitServer } from "../checklist/overload/index.ts"
 import { createPasswords } from "../checklist/password/index.ts"
 import { clientOf } from "../checklist/proxy/index.ts"
 import { createLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
@@ -40,7 +41,10 @@ import { createSessionCheck } from "./session-check.ts"
 import { createTesting, type Testing } from "./testing.ts"
 import { startUpkeep } from "./upkeep.ts"
 
-/** A request waits no longer for the store, all its calls together; with its hashing it is answered in about 2 s. SQLite itself gives up on a locked file after 1.5 s. */
+/**
+ * A request waits no longer for the store, all its calls together; with its hashing it is answered in about 2 s. SQLite
+ * itself gives up on a locked file after 1.5 s.
+ */
 const STORE_DEADLINE_MS = 1_750
 
 const DAY_MS = 24 * 3_600_000
@@ -57,8 +61,6 @@ export interface Latch extends Guard {
   facts(): Facts
   /** Whether the store answers and the revocation feed is fresh. */
   ready(): Promise<boolean>
-  /** Time and size limits to set on the `http.Server`. */
-  readonly serverLimits: ServerLimits
   /**
    * The tokens a provider gave at the account's last sign-in with it, if the provider has `keepTokens`; for calling its API.
    * @throws UnavailableError when the store does not answer
@@ -67,6 +69,11 @@ export interface Latch extends Guard {
     readonly userId: string
     readonly provider: string
   }): Promise<ProviderTokens | undefined>
+  /**
+   * Sets the time and size limits of a request on a server, before it listens or in the same turn. Without it slow clients
+   * may keep connections, and the checklist says so.
+   */
+  limitServer(server: Server): void
   /** The development inbox: only on a loopback origin without SMTP. */
   readonly inbox: Inbox | undefined
   /** Opens the inbox's page; a new one each start. */
@@ -245,14 +252,19 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         feedAgeMs: revocations.ageMs(clock()),
         concurrency: policies.password.concurrency,
         hashes: passwords.describe().begun,
+        limited,
       })
     let closing: Promise<void> | undefined
+    let limited = false
     let pinging: Promise<boolean> | undefined
     return {
       ...guard,
       origin: origin.origin,
       routes: flows.routes,
-      serverLimits: overload.serverLimits,
+      limitServer(server) {
+        limitServer(server, policies.overload.serverLimits)
+        limited = true
+      },
       inbox,
       developmentKey,
       inboxUrl:

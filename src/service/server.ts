@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http"
 import { guard } from "../adapters/node.ts"
-import { readOverload, type ServerLimits } from "../checklist/overload/index.ts"
+import { readOverload } from "../checklist/overload/index.ts"
 import { systemClock } from "../core/clock.ts"
 import type { Logger } from "../core/logger.ts"
 import { Faults, MisuseError } from "../core/misuse.ts"
@@ -86,7 +86,7 @@ async function build(
     publicRoutes: [...(Array.isArray(own) ? own : []), ...SERVICE_ROUTES],
     healthPaths: [...(Array.isArray(health) ? health : []), ...HEALTH_PATHS],
   } as unknown as Parameters<typeof nightlatch>[0])
-  applyLimits(server, latch.serverLimits)
+  latch.limitServer(server)
   latch.inbox?.onMail((mail) => input.onMail?.(mail))
   let stopping: Promise<void> | undefined
   const inboxKeyFile = writeInboxKey(configuration, latch.developmentKey)
@@ -193,14 +193,6 @@ function limitsOf({ options }: Configuration): ServerOptions {
     new Faults(),
   ).serverLimits
   return { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: connectionsCheckingIntervalMs }
-}
-
-function applyLimits(server: Server, limits: ServerLimits): void {
-  server.headersTimeout = limits.headersTimeoutMs
-  server.requestTimeout = limits.requestTimeoutMs
-  server.keepAliveTimeout = limits.keepAliveTimeoutMs
-  server.maxHeadersCount = limits.maxHeaderCount
-  server.maxConnections = limits.maxConnections
 }
 
 /** Keep-alive connections that are idle are closed again and again, since one may have become idle a moment ago. */

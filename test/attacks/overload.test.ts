@@ -1,6 +1,12 @@
 /** More than the process can do: it says so at once, keeps what it promised, and recovers by itself. */
 import assert from "node:assert/strict"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import { type AddressInfo, connect } from "node:net"
 import { describe, it } from "node:test"
+import { guard } from "../../src/adapters/node.ts"
+import { generateSecret } from "../../src/checklist/secret/index.ts"
+import { nightlatch } from "../../src/index.ts"
 import { openStage, PASSWORD, signUp } from "../flows/stage.ts"
 
 /** Keeps the event loop busy, as a slow synchronous program would. */
@@ -65,4 +71,53 @@ describe("too much work", () => {
     assert.equal(answer.status, 413)
     assert.match(String(answer.headers["content-type"]), /problem\+json/)
   })
+
+  it("gives a server of one's own its limits, and calls the line weakened until then", async (t) => {
+    const latch = await nightlatch({
+      origin: "http://localhost:3000",
+      secret: generateSecret(),
+      database: ":memory:",
+      hosts: ["127.0.0.1"],
+      publicRoutes: ["GET /"],
+      overload: { headerSeconds: 1, requestSeconds: 1, headerBytes: 8_192 },
+    })
+    t.after(() => latch.close())
+    const line = () => latch.checklist().find((row) => row.line.id === "overload")?.state
+    assert.equal(line()?.state, "weakened")
+    const server = createServer(guard(latch))
+    // In the turn in which it begins to listen, as after `serve` of @hono/node-server.
+    server.listen(0, "127.0.0.1")
+    latch.limitServer(server)
+    assert.equal(line()?.state, "holds")
+    await once(server, "listening")
+    t.after(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    const { port } = server.address() as AddressInfo
+    assert.match(
+      await send(port, `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${"x".repeat(10_000)}\r\n\r\n`),
+      / 431 /,
+    )
+    assert.match(await send(port, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"), / 408 /)
+  })
 })
+
+/** What comes back until the server closes, which has to be within a few seconds. */
+function send(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1")
+    let answer = ""
+    socket.setEncoding("latin1")
+    socket.on("data", (chunk: string) => {
+      answer += chunk
+    })
+    socket.on("error", () => resolve(answer))
+    socket.on("close", () => resolve(answer))
+    socket.setTimeout(15_000, () => {
+      socket.destroy()
+      reject(new Error("the server keeps the connection"))
+    })
+    socket.write(text)
+  })
+}

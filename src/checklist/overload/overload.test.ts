@@ -131,9 +131,11 @@ test("every limit has a default, a range and no way to be switched off", () => {
   }
 })
 
-test("the checklist line holds when the bounds are there, and fails without one", () => {
+test("the checklist line holds when the bounds are there, is weakened until a server has them, and fails without one", () => {
   const lineOf = (overload: object) => state({ overload } as unknown as Facts).state
-  assert.equal(lineOf({ bodyBytes: 65_536, loopDelayMs: 200, requestSeconds: 30 }), "holds")
+  const bounded = { bodyBytes: 65_536, loopDelayMs: 200, requestSeconds: 30 }
+  assert.equal(lineOf({ ...bounded, limited: true }), "holds")
+  assert.equal(lineOf({ ...bounded, limited: false }), "weakened")
   assert.equal(lineOf({ bodyBytes: 65_536, loopDelayMs: 0, requestSeconds: 30 }), "fails")
   assert.equal(lineOf({ bodyBytes: 65_536, loopDelayMs: 200, requestSeconds: Number.NaN }), "fails")
 })

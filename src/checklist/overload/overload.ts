@@ -6,7 +6,7 @@
  */
 import type { RequestHead } from "../../core/request.ts"
 import { PASS, type Refusal, type RefusalKind, refuse, type Verdict } from "../../core/verdict.ts"
-import type { OverloadPolicy, ServerLimits } from "./options.ts"
+import type { OverloadPolicy } from "./options.ts"
 
 const SHEDDING: RefusalKind = {
   status: 503,
@@ -21,7 +21,6 @@ export interface Overload {
   delayMs(): number
   readonly shedding: boolean
   readonly bodyBytes: number
-  readonly serverLimits: ServerLimits
   /** Starts measuring; the timer does not keep the process alive. */
   start(): void
   stop(): void
@@ -74,7 +73,6 @@ export function createOverload(
       return shedding
     },
     bodyBytes: policy.bodyBytes,
-    serverLimits: policy.serverLimits,
     start() {
       if (timer !== undefined) return
       due = now() + TICK_MS
