@@ -16,8 +16,8 @@ import { toBase64url } from "../core/bytes.ts"
 import { systemClock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
 import type { FlowRoute } from "../core/flow.ts"
-import { silentLogger } from "../core/logger.ts"
-import { createFlows, openTokens } from "../flows/index.ts"
+import { silentLogger, withoutLongSegments } from "../core/logger.ts"
+import { createFlows, createFlows, openTokens } from "../flows/index.ts"
 import {
   createInbox,
   createMailer,
@@ -105,7 +105,7 @@ export async function nightlatch(options: NightlatchOptions): Promise<Latch> {
 export async function compose(policies: Policies, engine: Store): Promise<Latch> {
   const store = withDeadline(engine, STORE_DEADLINE_MS)
   const { given, origin, basePath, ring } = policies
-  const logger = given.logger ?? silentLogger
+  const logger = withoutLongSegments(given.logger ?? silentLogger)
   const clock = given.clock ?? systemClock
   try {
     const accessLifetimeSeconds = policies.token.accessLifetimeSeconds
