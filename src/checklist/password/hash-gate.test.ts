@@ -16,13 +16,13 @@ function setUp(concurrency = 1, queueMs = 300) {
     time,
     started,
     answers,
-    ask(network: string, account = `account ${count}`, signal?: AbortSignal): string {
+    ask(network: string, account = `account ${count}`): string {
       const name = `${network}${count++}`
       const work = () => {
         started.push(name)
         return new Promise<"done">((resolve) => ends.push(() => resolve("done")))
       }
-      gate.run({ network, account, signal }, work).then(
+      gate.run({ network, account }, work).then(
         (result: "done" | Refusal) => answers.set(name, result === "done" ? "done" : result.reason),
         (error: Error) => answers.set(name, error.message),
       )
@@ -126,27 +126,6 @@ test("what has waited longer than the queue is long is not done any more", async
   await end(301)
   assert.equal(answers.get(one), "it waited too long")
   assert.equal(answers.get(other), "it waited too long")
-  assert.deepEqual([gate.running, gate.waiting], [0, 0])
-})
-
-test("who has gone is dropped while waiting, not while running, and leaves no listener", async () => {
-  const { ask, end, answers, started, gate } = setUp(1, 3000)
-  const [running, waiting] = [new AbortController(), new AbortController()]
-  const first = ask("n", "a", running.signal)
-  const second = ask("n", "b", waiting.signal)
-  const third = ask("n", "c")
-  const gone = ask("n", "d", AbortSignal.abort())
-  waiting.abort()
-  running.abort()
-  await settle()
-  assert.equal(answers.get(second), "the client has gone")
-  assert.equal(answers.get(gone), "the client has gone")
-  assert.equal(answers.get(first), undefined)
-  await end()
-  await end()
-  assert.equal(answers.get(first), "done")
-  assert.equal(answers.get(third), "done")
-  assert.ok(!started.includes(second))
   assert.deepEqual([gate.running, gate.waiting], [0, 0])
 })
 

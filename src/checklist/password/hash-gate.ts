@@ -1,7 +1,7 @@
 /**
  * Attack: a flood of sign-ins, each of which costs us a thousand times what it costs its sender. Promise: so many hashes at
  * once and no more; behind them waits at most so much work; networks take turns, so that one that floods waits for itself;
- * one account holds few places; what nobody waits for any more is not done.
+ * one account holds few places; nothing waits longer than the queue is long.
  * Source: ASVS 15.1.3, 15.2.2, 2.4.1.
  */
 import { type Refusal, type RefusalKind, refuse } from "../../core/verdict.ts"
@@ -18,8 +18,6 @@ export interface Fairness {
   readonly network: string
   /** The account, by whatever names it: the normalised mail address that was typed, or an id. */
   readonly account: string
-  /** Aborted when the client has gone: what still waits is dropped, what runs is finished. */
-  readonly signal?: AbortSignal | undefined
 }
 
 export interface HashGateOptions {
@@ -83,7 +81,6 @@ export class HashGate {
 
   /** Runs the work when its turn comes, or refuses. The work's own failure is passed on. */
   run<Result>(who: Fairness, work: () => Promise<Result>): Promise<Result | Refusal> {
-    if (who.signal?.aborted === true) return Promise.resolve(this.#busy("the client has gone"))
     if ((this.#accounts.get(who.account) ?? 0) >= MOST_PER_ACCOUNT) {
       return Promise.resolve(this.#busy("the account has too many hashes waiting"))
     }
@@ -92,15 +89,11 @@ export class HashGate {
       return Promise.resolve(this.#busy("the queue is full"))
     }
     return new Promise((resolve, reject) => {
-      const leave = () => {
-        who.signal?.removeEventListener("abort", abort)
-        this.#countAccount(who.account, -1)
-      }
+      const leave = () => this.#countAccount(who.account, -1)
       const entry: Entry = {
         who,
         enteredAt: this.#options.now(),
         start: () => {
-          who.signal?.removeEventListener("abort", abort)
           this.#running++
           this.#begun++
           const startedAt = this.#options.now()
@@ -126,14 +119,10 @@ export class HashGate {
           resolve(this.#busy(why))
         },
       }
-      const abort = () => {
-        if (this.#remove(entry)) entry.drop("the client has gone")
-      }
       this.#countAccount(who.account, 1)
       if (isFree) {
         entry.start()
       } else {
-        who.signal?.addEventListener("abort", abort, { once: true })
         this.#enqueue(entry)
       }
     })
