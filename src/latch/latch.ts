@@ -17,7 +17,7 @@ import { systemClock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
 import type { FlowRoute } from "../core/flow.ts"
 import { silentLogger, withoutLongSegments } from "../core/logger.ts"
-import { createFlows, createFlows, openTokens } from "../flows/index.ts"
+import { createFlows, openTokens } from "../flows/index.ts"
 import {
   createInbox,
   createMailer,
