@@ -73,7 +73,7 @@ it("no secret of any flow is in a log, an error, an answer it does not belong in
   answers.push((await bearer("/auth/logout", program)).text)
   answers.push((await bearer("/auth/refresh", program)).text)
   for (const [, value] of [...secrets]) {
-    for (const path of ["", "reset/", "dev/inbox/", "dev/inbox?key=x", "reset?token="])
+    for (const path of ["", "reset/", "dev/inbox/", "dev/inbox?key=x", "me?token="])
       answers.push((await stage.ask(`/auth/${path}${encodeURIComponent(value)}`)).text)
     answers.push(
       (
