@@ -39,13 +39,13 @@ test("keys come in the order of the secrets and are derived once", () => {
   const ring = new KeyRing([SECRET, other], ORIGIN)
   const turned = new KeyRing([other, SECRET], ORIGIN)
   assert.equal(ring.count, 2)
-  assert.deepEqual([...ring.keys("csrf")], [...turned.keys("csrf")].reverse())
-  assert.equal(ring.keys("csrf"), ring.keys("csrf"))
+  assert.deepEqual([...ring.keys("refresh-mac")], [...turned.keys("refresh-mac")].reverse())
+  assert.equal(ring.keys("refresh-mac"), ring.keys("refresh-mac"))
 })
 
 test("no printer shows a secret or a key", () => {
   const ring = new KeyRing([SECRET], ORIGIN)
-  const key = ring.keys("csrf")[0]?.toString("hex") ?? ""
+  const key = ring.keys("refresh-mac")[0]?.toString("hex") ?? ""
   const printed = [
     inspect(ring, { depth: 9, showHidden: true }),
     JSON.stringify(ring),

@@ -11,15 +11,12 @@ export const KEY_LABELS = [
   "access-signing",
   "refresh-mac",
   "refresh-next",
-  "csrf",
   "email-code",
   "oauth-flow",
   "pending-link",
   "provider-tokens",
   "known-device",
   "limit-key",
-  "dev-inbox",
-  "token-link",
 ] as const
 
 export type KeyLabel = (typeof KEY_LABELS)[number]
