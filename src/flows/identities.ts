@@ -9,7 +9,7 @@ import { ACCOUNT_GONE, answerRefusal, refuseDestination, refuseStale } from "./a
 import { readBody } from "./body.ts"
 import { readWhence } from "./client.ts"
 import { readLanguage } from "./language.ts"
-import { linkedMail } from "./oauth.ts"
+import { IDENTITY_TAKEN, linkedMail } from "./oauth.ts"
 import type { FlowParts } from "./parts.ts"
 import { openPending } from "./pending-link.ts"
 
@@ -27,11 +27,6 @@ const NONE_PENDING: RefusalKind = {
   status: 400,
   code: "identity.none_pending",
   title: "There is nothing to link. Start at the provider again.",
-}
-const TAKEN: RefusalKind = {
-  status: 409,
-  code: "identity.taken",
-  title: "This sign-in belongs to another account.",
 }
 
 const Nothing = z.strictObject({})
@@ -163,7 +158,8 @@ async function linkPending(parts: FlowParts, call: FlowCall): Promise<Reply> {
     ],
     mail: linkedMail(call, { title: titleOf(parts, identity.provider) }, account),
   })
-  if (result.kind !== "linked") return answerRefusal(parts, call, refuse(TAKEN, "another account's identity"))
+  if (result.kind !== "linked")
+    return answerRefusal(parts, call, refuse(IDENTITY_TAKEN, "another account's identity"))
   parts.mail.wake()
   return jsonReply(200, { provider: identity.provider }, [cookie.clear()])
 }

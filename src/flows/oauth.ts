@@ -24,7 +24,8 @@ const REPLAYED: RefusalKind = {
   code: "oauth.state",
   title: "This sign-in was finished already. Start again.",
 }
-const TAKEN: RefusalKind = {
+/** The identity signs in to another account already. */
+export const IDENTITY_TAKEN: RefusalKind = {
   status: 409,
   code: "identity.taken",
   title: "This sign-in belongs to another account.",
@@ -215,7 +216,7 @@ async function link(parts: FlowParts, call: FlowCall, arrival: Arrival): Promise
     mail: linkedMail(call, provider, account),
   })
   if (linked.kind !== "linked")
-    return refusedCallback(parts, call, refuse(TAKEN, "the identity is another account's"), over)
+    return refusedCallback(parts, call, refuse(IDENTITY_TAKEN, "the identity is another account's"), over)
   parts.mail.wake()
   return parts.pages.bounce(call, returnTo, over)
 }
