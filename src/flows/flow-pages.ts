@@ -16,7 +16,7 @@ export interface FlowPages {
    * A page that helps, with the refusal's status and headers.
    * @param next a path of the own origin to go on with; without it the sign-in page
    */
-  problem(call: FlowCall, refusal: Refusal, next?: string): Reply
+  problem(call: Pick<FlowCall, "view">, refusal: Refusal, next?: string): Reply
   /** The address to go to afterwards, if it is allowed; else the usual one. */
   returnTo(text: string | null): string
 }

@@ -59,9 +59,12 @@ function routesOf(parts: FlowParts, provider: ProviderPolicy): readonly FlowRout
   const { name, title, formPost } = provider
   const path = `${parts.basePath}/oauth/${name}`
   const common = { access: "public", perAddress: "30/minute" } as const
+  // People stand before these: a limit, or a provider that does not answer, is told by a page too.
+  const refused: FlowRoute["refused"] = (view, refusal) => parts.pages.problem({ view }, refusal)
   return [
     {
       ...common,
+      refused,
       name: `oauth-${name}`,
       method: "GET",
       path,
@@ -70,6 +73,7 @@ function routesOf(parts: FlowParts, provider: ProviderPolicy): readonly FlowRout
     },
     {
       ...common,
+      refused,
       name: `oauth-${name}-callback`,
       method: "GET",
       path: `${path}/callback`,
