@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { drawBytes } from "./random.ts"
 import type { HeaderList, Reply } from "./request.ts"
 import { type Refusal, refuse } from "./verdict.ts"
 
@@ -30,7 +30,7 @@ export function renderUnavailable(instance: string = newInstance()): Reply {
 }
 
 export function newInstance(): string {
-  return `urn:nightlatch:instance:${randomBytes(12).toString("base64url")}`
+  return `urn:nightlatch:instance:${drawBytes(12).toString("base64url")}`
 }
 
 // RFC 9110, section 15.5.2: every 401 names a scheme. Cookies have no registered one, so it is the bearer scheme.

@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto"
 import { sha256, toBase64url } from "../../core/bytes.ts"
 import type { Logger } from "../../core/logger.ts"
+import { drawBytes } from "../../core/random.ts"
 import type { Transport } from "../../core/session.ts"
 import { type Refusal, type RefusalKind, refuse } from "../../core/verdict.ts"
 import type {
@@ -147,12 +147,12 @@ export function createSessions(input: {
     },
 
     begin(start) {
-      const first = { sessionId: toBase64url(randomBytes(16)), generation: 1, secret: randomBytes(32) }
+      const first = { sessionId: toBase64url(drawBytes(16)), generation: 1, secret: drawBytes(32) }
       const row: NewSession = {
         ...start,
         id: first.sessionId,
         hash: sha256(first.secret),
-        salt: randomBytes(32),
+        salt: drawBytes(32),
         idleMs: policy.idleMs,
         absoluteMs: policy.absoluteMs,
       }
@@ -168,7 +168,7 @@ export function createSessions(input: {
     async present(token, transport, from) {
       const presented = parseRefreshToken(macKeys, transport, token)
       if (presented === undefined) return refuse(SESSION_INVALID, "not a refresh token of this transport")
-      const nextSalt = randomBytes(32)
+      const nextSalt = drawBytes(32)
       const next = succeedRefreshToken(signing.next, presented, nextSalt)
       const result = await store.presentRefresh({
         sessionId: presented.sessionId,

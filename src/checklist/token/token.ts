@@ -5,10 +5,10 @@
  * typed strictly and compared exactly; our keys sign nothing else. Verified tokens are remembered until they end.
  * Source: RFC 8725, RFC 9068, ASVS 9.1 and 9.2.
  */
-import { randomBytes } from "node:crypto"
 import { toBase64url } from "../../core/bytes.ts"
 import type { Clock } from "../../core/clock.ts"
 import { MisuseError } from "../../core/misuse.ts"
+import { drawBytes } from "../../core/random.ts"
 import { TokenCache } from "./cache.ts"
 import {
   type ClaimFault,
@@ -134,7 +134,7 @@ export function createTokens(input: TokensInput): Tokens {
         sub: given.userId,
         sid: given.sessionId,
         client_id: parties.clientId,
-        jti: randomBytes(16).toString("base64url"),
+        jti: drawBytes(16).toString("base64url"),
         iat,
         exp: iat + lifetime,
         auth_time: Math.floor(given.authenticatedAt / 1000),
