@@ -1,4 +1,5 @@
-import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from "node:crypto"
+import { hash, timingSafeEqual } from "node:crypto"
+import { HMAC_BLOCK, HmacKey } from "./hmac.ts"
 
 const BASE64URL = /^[A-Za-z0-9_-]*$/
 
@@ -32,27 +33,28 @@ export function sha256(bytes: Uint8Array | string): Buffer {
  * no two different lists of parts give the same input.
  */
 export function labelledHmac(key: Uint8Array, label: string, ...parts: readonly Uint8Array[]): Buffer {
+  const prepared = preparedKey(key)
   let length = 4 + Buffer.byteLength(label)
   for (const part of parts) length += 4 + part.byteLength
-  const input = Buffer.allocUnsafe(length)
-  let at = input.writeUInt32BE(Buffer.byteLength(label))
-  at += input.write(label, at)
+  const padded = prepared.room(length)
+  let at = padded.writeUInt32BE(Buffer.byteLength(label), HMAC_BLOCK)
+  at += padded.write(label, at)
   for (const part of parts) {
-    at = input.writeUInt32BE(part.byteLength, at)
-    input.set(part, at)
+    at = padded.writeUInt32BE(part.byteLength, at)
+    padded.set(part, at)
     at += part.byteLength
   }
-  return createHmac("sha256", keyObjectOf(key)).update(input).digest()
+  return Buffer.from(prepared.sign(padded), "latin1")
 }
 
-/** node:crypto takes four times as long to prepare a key from bytes as to use it. Keys live as long as the process. */
-const keyObjects = new WeakMap<Uint8Array, KeyObject>()
+/** Keys live as long as the process. */
+const preparedKeys = new WeakMap<Uint8Array, HmacKey>()
 
-function keyObjectOf(key: Uint8Array): KeyObject {
-  let object = keyObjects.get(key)
-  if (object === undefined) {
-    object = createSecretKey(key)
-    keyObjects.set(key, object)
+function preparedKey(key: Uint8Array): HmacKey {
+  let prepared = preparedKeys.get(key)
+  if (prepared === undefined) {
+    prepared = new HmacKey(key)
+    preparedKeys.set(key, prepared)
   }
-  return object
+  return prepared
 }
