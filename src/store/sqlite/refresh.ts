@@ -1,12 +1,19 @@
 import type { Logger } from "../../core/logger.ts"
 import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
-import type { EndReason, Peek, RefreshPresentation, RefreshResult, RefreshVerdict, Store } from "../store.ts"
+import type {
+  Account,
+  EndReason,
+  Peek,
+  RefreshPresentation,
+  RefreshResult,
+  RefreshVerdict,
+  Store,
+} from "../store.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
-import { findAccount } from "./find.ts"
 import { insertMail } from "./mail.ts"
-import { readBytes, readSession, toBlob } from "./rows.ts"
+import { readAccount, readBytes, readSession, toBlob } from "./rows.ts"
 
 /**
  * The decision, in one statement beside the row it is about. `counted_from` is the moment both windows count from: the
@@ -16,6 +23,8 @@ import { readBytes, readSession, toBlob } from "./rows.ts"
 const DECIDE = sql`
   WITH presented AS (
     SELECT session.*, account.id IS NULL OR account.disabled_at IS NOT NULL AS closed,
+      email, password_hash, roles, epoch, failures, account.created_at AS account_created_at, verified_at, disabled_at,
+      deletion_at,
       CASE WHEN :ready > rotated_at AND :ready - rotated_at < 300000 THEN :ready ELSE rotated_at END AS counted_from
     FROM session LEFT JOIN account ON account.id = session.account_id
     WHERE session.id = :id AND session.transport = :transport
@@ -61,9 +70,7 @@ export function peekRefresh(db: Executor, now: number, input: Question): Peek {
   if (row.future === 1) throw new UnavailableError("a session lies more than 60 s in the future")
   const verdict = row.verdict as RefreshVerdict
   if (verdict !== "rotated" && verdict !== "coalesced" && verdict !== "retry") return { verdict }
-  const session = readSession(row)
-  const account = findAccount(db, session.accountId)
-  return account === undefined ? { verdict: "ended" } : { verdict, session, account }
+  return { verdict, session: readSession(row), account: accountOf(row) }
 }
 
 export function presentRefresh(
@@ -89,37 +96,31 @@ export function presentRefresh(
       const { changes } = db.run(ROTATE, nextHash, nextSalt, now, idleEnd, id, generation, hash)
       if (changes !== 1) throw new UnavailableError("a rotation found its row changed")
       const moved = { ...session, generation: generation + 1, rotatedAt: now, idleEnd }
-      return passed(db, now, verdict, moved, nextSalt, nextHash)
+      return { verdict, session: moved, account: accountOf(row), salt: nextSalt, currentHash: nextHash, now }
     }
     case "coalesced":
     case "retry":
-      return passed(db, now, verdict, session, readBytes(row.salt), readBytes(row.current_hash))
+      return {
+        verdict,
+        session,
+        account: accountOf(row),
+        salt: readBytes(row.salt),
+        currentHash: readBytes(row.current_hash),
+        now,
+      }
     case "late-parent":
     case "reuse":
     case "rollback":
       db.run(REVOKE, now, verdict satisfies EndReason, id)
       writeEvents(db, now, input.events[verdict], accountId)
-      if (verdict !== "rollback") tell(db, now, accountId, input.mail)
+      if (verdict !== "rollback") insertMail(db, now, input.mail(accountOf(row)))
       return { verdict, accountId }
     default:
       return { verdict: "ended", accountId }
   }
 }
 
-function tell(db: Executor, now: number, accountId: string, mail: RefreshPresentation["mail"]): void {
-  const account = findAccount(db, accountId)
-  if (account !== undefined) insertMail(db, now, mail(account))
-}
-
-function passed(
-  db: Executor,
-  now: number,
-  verdict: "rotated" | "coalesced" | "retry",
-  session: ReturnType<typeof readSession>,
-  salt: Uint8Array,
-  currentHash: Uint8Array,
-): RefreshResult {
-  const account = findAccount(db, session.accountId)
-  if (account === undefined) throw new UnavailableError("a session has no account")
-  return { verdict, session, account, salt, currentHash, now }
+/** The account of a session that is not closed: there is one, or the verdict would be `ended`. */
+function accountOf(row: Row): Account {
+  return readAccount({ ...row, id: row.account_id ?? null, created_at: row.account_created_at ?? null })
 }
