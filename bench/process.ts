@@ -47,6 +47,8 @@ export function answer(respond: (question: Record<string, unknown>) => unknown):
   process.on("message", async (question) => {
     process.send?.({ value: await respond(question as Record<string, unknown>) })
   })
+  // A parent that failed leaves nobody behind.
+  process.on("disconnect", () => process.exit())
   process.send?.({ value: "there" })
 }
 
