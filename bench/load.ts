@@ -104,6 +104,45 @@ async function signIn(
   return { perSecond: (done / (performance.now() - began)) * 1000 }
 }
 
+/**
+ * Asks at a steady rate over 64 connections and never sleeps. A load that asks as fast as it is answered sleeps whenever the
+ * server is the slower one, and then every answer wakes it: that wake-up is the server's work, and dearer than a check.
+ */
+async function paced(
+  port: number,
+  cookies: readonly string[],
+  perMillisecond: number,
+  milliseconds: number,
+): Promise<object> {
+  const clients = Array.from({ length: 64 }, () => ({ client: new Client(port), busy: false }))
+  const waiting: Promise<void>[] = []
+  const began = performance.now()
+  let [asked, missed, turn] = [0, 0, 0]
+  for (;;) {
+    const elapsed = performance.now() - began
+    if (elapsed > milliseconds) break
+    while (asked + missed < Math.floor(elapsed) * perMillisecond) {
+      const each = clients[turn++ % clients.length]
+      if (each === undefined || each.busy) {
+        missed++
+        continue
+      }
+      each.busy = true
+      const cookie = cookies[asked++ % cookies.length]
+      waiting.push(
+        each.client.ask("GET", "/auth/me", `Cookie: ${cookie}\r\n`).then(({ status, head }) => {
+          if (status !== 200) throw new Error(`me: ${head}`)
+          each.busy = false
+        }),
+      )
+    }
+    await new Promise((next) => setImmediate(next))
+  }
+  await Promise.all(waiting)
+  for (const { client } of clients) client.end()
+  return { answered: asked, missed }
+}
+
 async function latency(port: number, cookie: string, milliseconds: number): Promise<object> {
   const client = new Client(port)
   const times: number[] = []
@@ -146,6 +185,8 @@ answer((question) => {
   if (kind === "rotate") return rotate(port, question.cookies as string[], milliseconds)
   if (kind === "sign-in")
     return signIn(port, question.emails as string[], String(question.password), milliseconds)
+  if (kind === "paced")
+    return paced(port, question.cookies as string[], Number(question.perMillisecond), milliseconds)
   if (kind === "compare")
     return compare(port, question.bodies as string[], String(question.path), Number(question.rounds))
   return latency(port, String(question.cookie), milliseconds)

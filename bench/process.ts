@@ -1,14 +1,12 @@
 /** Children of the bench: servers on one processor, load on another, and what they cost. */
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 
 export const SERVER_CORE = 0
 export const LOAD_CORE: number = Math.max(0, availableParallelism() - 1)
-
-const TICKS_PER_SECOND = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }))
 
 export interface Child {
   readonly process: ChildProcess
@@ -54,8 +52,10 @@ export function answer(respond: (question: Record<string, unknown>) => unknown):
 
 /** Processor time of a process, all threads, in microseconds. */
 export function cpuMicroseconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1e6
+  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
+  )
+  return nanoseconds.reduce((sum, each) => sum + each, 0) / 1000
 }
 
 /** Resident memory in MB. */
@@ -70,15 +70,4 @@ export function pinWorkers(pid: number, core: number): void {
       execFileSync("taskset", ["-p", "-c", String(core), thread])
     }
   }
-}
-
-/** Runs wrk on the load's processor. @returns requests that were answered */
-export async function wrk(url: string, script: string, seconds: number): Promise<number> {
-  if (!existsSync("/usr/bin/wrk")) throw new Error("wrk is missing: apt-get install wrk")
-  const words = ["-c", String(LOAD_CORE), "wrk", "-t1", "-c64", `-d${seconds}s`, "-s", script, url]
-  const out = await new Promise<string>((resolve, reject) =>
-    execFile("taskset", words, (error, stdout) => (error === null ? resolve(stdout) : reject(error))),
-  )
-  if (/Non-2xx/.test(out)) throw new Error(`wrk: ${out}`)
-  return Number(/(\d+) requests in/.exec(out)?.[1] ?? 0)
 }

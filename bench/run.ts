@@ -2,7 +2,7 @@
  * `npm run bench`: ratios measured side by side in one run. Servers on one processor, load on another, rounds interleaved,
  * medians. `npm run bench -- me rotation` measures a part; `--rounds 9` more rounds.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { availableParallelism, cpus, tmpdir } from "node:os"
 import { join } from "node:path"
 import { generateSecret } from "../src/checklist/secret/index.ts"
@@ -14,7 +14,6 @@ import {
   residentMb,
   SERVER_CORE,
   start,
-  wrk,
 } from "./process.ts"
 
 const PASSWORD = "violet kettle ninety moss"
@@ -60,43 +59,41 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   start: benchStart,
 }
 
-/** CPU of the server process for one answered request, guarded against bare. */
+// Half of what the slower side could answer: neither is late, and both are woken as often.
+const PACE = 8
+
+/** CPU of the server process for one answered request, guarded against bare, at the same rate. */
 async function benchMe(): Promise<readonly Row[]> {
   const guarded = await start("server.ts", ["guarded"], SERVER_CORE)
   const bare = await start("server.ts", ["bare"], SERVER_CORE)
-  const { port, cookies } = (
+  const load = await start("load.ts", [], LOAD_CORE)
+  const { port, cookies: all } = (
     await guarded.ask<Value<{ port: number; cookies: string[] }>>({ sessions: 1000 })
   ).value
-  const sample = await sampleOf(port, cookies[0] ?? "")
+  const sample = await sampleOf(port, all[0] ?? "")
   const { port: barePort } = (await bare.ask<Value<{ port: number }>>(sample)).value
-  const script = join(folder, "me.lua")
-  const accessOnly = cookies.map((cookie) => cookie.split("; ").find((pair) => pair.includes("access")) ?? "")
-  writeFileSync(
-    script,
-    `local cookies = {${accessOnly.map((cookie) => JSON.stringify(cookie)).join(",")}}
-local at = 0
-request = function()
-  at = at % #cookies + 1
-  return wrk.format("GET", "/auth/me", { ["Host"] = "localhost:3000", ["Cookie"] = cookies[at] })
-end\n`,
-  )
-  const cost = async (child: Child, at: number): Promise<number> => {
+  const cookies = all.map((cookie) => cookie.split("; ").find((pair) => pair.includes("access")) ?? "")
+  let late = 0
+  const cost = async (child: Child, at: number, milliseconds: number): Promise<number> => {
     const before = cpuMicroseconds(child.pid)
-    const answered = await wrk(`http://127.0.0.1:${at}`, script, 3)
+    const question = { kind: "paced", port: at, cookies, perMillisecond: PACE, milliseconds }
+    const { answered, missed } = (await load.ask<Value<{ answered: number; missed: number }>>(question)).value
+    late = Math.max(late, missed / answered)
     return (cpuMicroseconds(child.pid) - before) / answered
   }
-  await cost(guarded, port)
-  await cost(bare, barePort)
+  await cost(guarded, port, 4000)
+  await cost(bare, barePort, 4000)
+  late = 0
   const ratios: number[] = []
   const costs: number[][] = [[], []]
   for (let round = 0; round < ROUNDS; round++) {
-    const [own, floor] = [await cost(guarded, port), await cost(bare, barePort)]
+    const [own, floor] = [await cost(guarded, port, 3000), await cost(bare, barePort, 3000)]
     costs[0]?.push(own)
     costs[1]?.push(floor)
     ratios.push(floor / own)
   }
-  await Promise.all([guarded.stop(), bare.stop()])
-  const detail = `; ${median(costs[0] ?? []).toFixed(1)} µs against ${median(costs[1] ?? []).toFixed(1)} µs`
+  await Promise.all([guarded.stop(), bare.stop(), load.stop()])
+  const detail = `; ${median(costs[0] ?? []).toFixed(1)} µs against ${median(costs[1] ?? []).toFixed(1)} µs at ${PACE},000 a second, ${(late * 100).toFixed(0)} % late`
   return [ratio("guarded `me` / bare node:http with the same headers, work per CPU", ratios, 0.75, detail)]
 }
 

@@ -43,6 +43,8 @@ export interface FlowRoute {
   readonly consumes?: "application/json" | "application/x-www-form-urlencoded"
   /** The one foreign origin whose page may make a browser send an unsafe request here: a provider that answers by form_post. */
   readonly foreignOrigin?: string
+  /** It asks nothing of the store, so nothing bounds how long it waits for one. */
+  readonly storeless?: true
   readonly summary: string
   run(call: FlowCall): Reply | Promise<Reply>
   /** What the guard refuses on a route for people, as a page; without it, a problem document. */

@@ -16,6 +16,7 @@ export function accountRoutes(parts: FlowParts): readonly FlowRoute[] {
       method: "GET",
       path: `${basePath}/me`,
       access: "user",
+      storeless: true,
       summary: "Who is signed in, from the access token alone.",
       run: (call) => me(parts, call),
     },

@@ -256,7 +256,7 @@ class Entry implements Passed {
   #run(route: FlowRoute, params: Readonly<Record<string, string>>, body: BodyReader): Reply | Promise<Reply> {
     try {
       const call = { view: this.view, session: this.session, params, body }
-      const reply = this.#parts.deadline(() => route.run(call))
+      const reply = route.storeless === true ? route.run(call) : this.#parts.deadline(() => route.run(call))
       if (reply instanceof Promise)
         return reply.then(
           (late) => this.#finish(late),
