@@ -1,6 +1,6 @@
 /** The store fails, is late or hangs at its n-th call, for each n of each flow: closed, never a pass, nothing half done. */
 import assert from "node:assert/strict"
-import { after, before, describe, it } from "node:test"
+import { describe, it } from "node:test"
 import { UnavailableError } from "../../src/index.ts"
 import type { Store } from "../../src/store/store.ts"
 import { type Answer, type Browser, openStage, PASSWORD, type Stage, signUp } from "../flows/stage.ts"
@@ -11,6 +11,20 @@ type Failure = "fails" | "fails after it was done" | "hangs" | "every call is la
 /** Well within the deadline of one call; two of them are beyond that of a request. */
 const LATE_MS = 1_200
 
+const UNTOUCHED: ReadonlySet<keyof Store> = new Set([
+  "claimMail",
+  "issueToken",
+  "issueFlow",
+  "finishMail",
+  "retryMail",
+  "readRevocations",
+  "purge",
+  "listDueDeletions",
+  "describe",
+  "close",
+  "ping",
+])
+
 interface Fault {
   failure: Failure
   /** The call that fails, counted from 1; calls of the sender, the feed and the upkeep are not counted. */
@@ -18,47 +32,44 @@ interface Fault {
   calls: number
 }
 
-describe("a store that fails", () => {
-  let stage: Stage
-  let fault: Fault | undefined
-  let people = 0
+interface Act {
+  readonly name: string
+  prepare(): Promise<() => Promise<Answer>>
+  readonly good: number
+}
 
-  before(async () => {
-    const broken = (store: Store): Store =>
-      new Proxy(store, {
-        get(target, name: keyof Store) {
-          const verb = target[name] as (...values: unknown[]) => Promise<unknown>
-          if (
-            /^(?:claimMail|issueToken|issueFlow|finishMail|retryMail|readRevocations|purge|listDueDeletions|describe|close|ping)$/.test(
-              name,
-            )
-          )
-            return verb
-          return (...values: unknown[]) => {
-            if (fault?.failure === "every call is late") {
-              fault.calls++
-              return verb
-                .apply(target, values)
-                .finally(() => new Promise((later) => setTimeout(later, LATE_MS)))
-            }
-            if (fault === undefined || ++fault.calls !== fault.at) return verb.apply(target, values)
-            if (fault.failure === "fails") return Promise.reject(new UnavailableError("planted"))
-            if (fault.failure === "hangs") return new Promise(() => {})
+/** A service over a store that can be made to fail, and something to do at each of its flows. */
+interface Rig {
+  readonly stage: Stage
+  readonly acts: readonly Act[]
+  fault: Fault | undefined
+}
+
+async function openRig(): Promise<Rig> {
+  let people = 0
+  const broken = (store: Store): Store =>
+    new Proxy(store, {
+      get(target, name: keyof Store) {
+        const verb = target[name] as (...values: unknown[]) => Promise<unknown>
+        if (UNTOUCHED.has(name)) return verb
+        return (...values: unknown[]) => {
+          const { fault } = rig
+          if (fault?.failure === "every call is late") {
+            fault.calls++
             return verb
               .apply(target, values)
-              .then(() => Promise.reject(new UnavailableError("planted, after it was done")))
+              .finally(() => new Promise((later) => setTimeout(later, LATE_MS)))
           }
-        },
-      })
-    stage = await openStage({}, broken)
-  })
-  after(() => stage.close())
-
-  interface Act {
-    readonly name: string
-    prepare(): Promise<() => Promise<Answer>>
-    readonly good: number
-  }
+          if (fault === undefined || ++fault.calls !== fault.at) return verb.apply(target, values)
+          if (fault.failure === "fails") return Promise.reject(new UnavailableError("planted"))
+          if (fault.failure === "hangs") return new Promise(() => {})
+          return verb
+            .apply(target, values)
+            .then(() => Promise.reject(new UnavailableError("planted, after it was done")))
+        }
+      },
+    })
+  const stage = await openStage({}, broken)
 
   const person = async (): Promise<[Browser, string]> => {
     const email = `person${people++}@example.com`
@@ -242,8 +253,43 @@ describe("a store that fails", () => {
     },
   ]
 
-  it("is tried at every flow that changes something, but those of providers", () => {
-    const tried = new Set(acts.map(({ name }) => `/auth/${name.replace(/ of .*/, "")}`))
+  const rig: Rig = { stage, acts, fault: undefined }
+  return rig
+}
+
+const NAMES = [
+  "register",
+  "register/complete",
+  "login",
+  "login of a stranger",
+  "refresh",
+  "account",
+  "logout",
+  "sessions",
+  "password/change",
+  "password/forgot",
+  "password/reset",
+  "email-link",
+  "email-link/complete",
+  "email-link/deny",
+  "account/email",
+  "account/email/complete",
+  "account/export",
+  "account/delete",
+  "account/keep",
+  "sessions/:id",
+]
+
+// Most of the time they wait for a store that hangs: each has a service of its own, so that they can wait together.
+describe("a store that fails", { concurrency: 6 }, () => {
+  it("is tried at every flow that changes something, but those of providers", async (t) => {
+    const { stage, acts } = await openRig()
+    t.after(() => stage.close())
+    assert.deepEqual(
+      acts.map(({ name }) => name),
+      NAMES,
+    )
+    const tried = new Set(NAMES.map((name) => `/auth/${name.replace(/ of .*/, "")}`))
     // A form runs the flow of its name; providers have a stage of their own.
     const elsewhere = /\/(?:form|diagnosis|identities)\//
     const flows = stage.latch.routes.filter(({ method, path }) => method !== "GET" && !elsewhere.test(path))
@@ -252,22 +298,25 @@ describe("a store that fails", () => {
     assert.ok(flows.length > 15)
   })
 
-  for (const act of acts) {
-    it(`closes ${act.name} at each of its calls`, async (t) => {
+  for (const name of NAMES) {
+    it(`closes ${name} at each of its calls`, async (t) => {
+      const rig = await openRig()
+      t.after(() => rig.stage.close())
+      const act = rig.acts.find((each) => each.name === name) as Act
       const run = await act.prepare()
-      fault = { failure: "fails", at: 0, calls: 0 }
+      rig.fault = { failure: "fails", at: 0, calls: 0 }
       assert.equal((await run()).status, act.good)
-      const calls = fault.calls
-      fault = undefined
+      const calls = rig.fault.calls
+      rig.fault = undefined
       assert.ok(calls >= 1)
       for (const failure of ["fails", "fails after it was done", "hangs"] as const) {
         for (let at = 1; at <= calls; at++) {
           const again = await act.prepare()
-          fault = { failure, at, calls: 0 }
+          rig.fault = { failure, at, calls: 0 }
           const began = performance.now()
           const answer = await again()
           const took = performance.now() - began
-          fault = undefined
+          rig.fault = undefined
           assert.equal(answer.status, 503, `call ${at} ${failure}: ${answer.status} ${answer.text}`)
           assert.deepEqual(answer.setCookies, [], `call ${at} ${failure}`)
           assert.ok(Number(answer.headers["retry-after"]) > 0)
@@ -277,10 +326,10 @@ describe("a store that fails", () => {
         }
       }
       const again = await act.prepare()
-      fault = { failure: "every call is late", at: 0, calls: 0 }
+      rig.fault = { failure: "every call is late", at: 0, calls: 0 }
       const answer = await again()
-      const asked = fault.calls
-      fault = undefined
+      const asked = rig.fault.calls
+      rig.fault = undefined
       assert.equal(answer.status, calls === 1 ? act.good : 503, `late: ${answer.status} ${answer.text}`)
       // One in time, and after it those that were asked together.
       assert.ok(asked <= 3, `${asked} calls of a late store`)
