@@ -24,6 +24,17 @@ export const serve: ReturnType<typeof command> = command({
       description: "What the address bar shows (NIGHTLATCH_ORIGIN)",
     },
     database: { type: "string", valueHint: "path", description: "SQLite file (NIGHTLATCH_DATABASE)" },
+    "tls-cert": {
+      type: "string",
+      valueHint: "path",
+      description: "Certificate with its chain: speak https (NIGHTLATCH_TLS_CERT)",
+    },
+    "tls-key": { type: "string", valueHint: "path", description: "Its private key (NIGHTLATCH_TLS_KEY)" },
+    "redirect-port": {
+      type: "string",
+      valueHint: "number",
+      description: "Port for plain http that leads pages to https (NIGHTLATCH_REDIRECT_PORT)",
+    },
     "tolerated-delay": {
       type: "string",
       valueHint: "seconds",
@@ -33,7 +44,16 @@ export const serve: ReturnType<typeof command> = command({
   async run({ args }) {
     const { port, host, origin, database } = args
     const configuration = await configure(
-      { port, host, origin, database, "session.toleratedDelaySeconds": args["tolerated-delay"] },
+      {
+        port,
+        host,
+        origin,
+        database,
+        "tls.certificate": args["tls-cert"],
+        "tls.key": args["tls-key"],
+        "tls.redirectPort": args["redirect-port"],
+        "session.toleratedDelaySeconds": args["tolerated-delay"],
+      },
       true,
     )
     const terminal = process.stdout.isTTY === true
@@ -54,13 +74,14 @@ export const serve: ReturnType<typeof command> = command({
         version: VERSION,
         origin: service.origin,
         address: service.address,
+        redirectAddress: service.redirectAddress,
         database: shortPath(databasePath(configuration)),
         jwksPath: service.jwksPath,
         inbox,
         open: inbox !== undefined,
         operatorToken: configuration.operatorToken !== undefined,
         notes: configuration.notes,
-        lines: service.latch.checklist(),
+        lines: service.checklist(),
       },
       paint,
     )

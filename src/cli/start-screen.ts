@@ -4,6 +4,8 @@ export interface StartScreen {
   readonly version: string
   readonly origin: string
   readonly address: { readonly host: string; readonly port: number }
+  /** Plain http beside https. */
+  readonly redirectAddress: { readonly host: string; readonly port: number } | undefined
   readonly database: string
   readonly jwksPath: string
   /** With the key, for the one who started the service. */
@@ -26,6 +28,8 @@ export function startScreen(screen: StartScreen, paint: Paint): string {
   rows.push(["Public keys", screen.origin + screen.jwksPath], ["Database", screen.database])
   // Not written like an address to open: a browser that asks for it by number is another host, and gets 421.
   rows.push(["Listening", `on ${screen.address.host}, port ${screen.address.port}`])
+  if (screen.redirectAddress !== undefined)
+    rows.push(["Redirect", `pages from plain http, port ${screen.redirectAddress.port}`])
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   const out = [
     "",

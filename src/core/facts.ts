@@ -9,7 +9,11 @@ export interface Facts {
   readonly csrf: { readonly mode: "same-site" }
   readonly cookie: { readonly topology: string; readonly names: readonly string[] }
   readonly header: { readonly names: readonly string[]; readonly hstsSeconds: number }
-  readonly https: { readonly enforced: boolean }
+  readonly https: {
+    readonly enforced: boolean
+    /** Whole days that the service's own certificate still lasts; undefined when somebody else ends TLS. */
+    readonly certificateDays: number | undefined
+  }
   readonly token: { readonly algorithm: string; readonly lifetimeSeconds: number; readonly keys: number }
   readonly session: {
     readonly toleratedDelaySeconds: number

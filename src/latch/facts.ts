@@ -25,7 +25,7 @@ export function readFacts(input: {
     csrf: { mode: "same-site" },
     cookie: { topology: cookie.topology, names: Object.values(cookie.names) },
     header: { names: policies.header.headers.map(([name]) => name), hstsSeconds: policies.https.hstsSeconds },
-    https: { enforced: policies.https.enforced },
+    https: { enforced: policies.https.enforced, certificateDays: undefined },
     token: {
       algorithm: token.algorithm,
       lifetimeSeconds: token.accessLifetimeSeconds,

@@ -8,6 +8,7 @@ import { provideSecret } from "./first-secret.ts"
 import { readOperatorToken } from "./operator-token.ts"
 import { noteOrigin } from "./origin-notes.ts"
 import { PORT, portSchema, SETTINGS, type Setting } from "./settings.ts"
+import { type LoadedTls, loadTls, readTlsFiles, type TlsFiles } from "./tls.ts"
 
 /** What the service needs to start, and the library's options, which the library itself judges. */
 export interface Configuration {
@@ -15,6 +16,8 @@ export interface Configuration {
   readonly port: number
   readonly host: string
   readonly operatorToken: string | undefined
+  /** https by the service itself; undefined: plain http, for a proxy or for development. */
+  readonly tls: { readonly files: TlsFiles; readonly loaded: LoadedTls } | undefined
   readonly options: Readonly<Record<string, unknown>>
   /** Where an option's value came from, by the option's path: `origin` → `NIGHTLATCH_ORIGIN in .env`. */
   readonly sources: ReadonlyMap<string, string>
@@ -31,7 +34,7 @@ export interface ConfigurationInput {
   readonly starts?: boolean
 }
 
-const SERVICE_KEYS: ReadonlySet<string> = new Set(["port", "host", "operatorToken"])
+const SERVICE_KEYS: ReadonlySet<string> = new Set(["port", "host", "operatorToken", "tls"])
 
 /**
  * Command line over environment over `.env` over `nightlatch.config.*` over defaults.
@@ -43,7 +46,15 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
   const port = readPort(values.port, sources, faults)
   const host = readHost(values.host, sources, faults)
   const notes: string[] = []
-  const origin = values.origin ?? `http://localhost${port === 80 ? "" : `:${port}`}`
+  const tlsFiles = readTlsFiles(values.tls, input.folder, faults)
+  const origin = values.origin ?? defaultOrigin(tlsFiles !== undefined, port)
+  const url = typeof origin === "string" ? URL.parse(origin) : null
+  if (tlsFiles !== undefined && url?.protocol === "http:") {
+    const path = sources.get("origin") ?? "origin"
+    faults.add("https.plain_origin", path, "it is http, and the service speaks https", "Write it with https.")
+  }
+  const loads = input.starts === true && tlsFiles !== undefined && url !== null
+  const loaded = loads ? loadTls(tlsFiles, url, Date.now(), faults) : undefined
   const operatorToken = readOperatorToken(values.operatorToken, sources.get("operatorToken"), faults)
   const secret =
     input.starts === true
@@ -69,13 +80,22 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
   const options = Object.fromEntries(Object.entries(values).filter(([key]) => !SERVICE_KEYS.has(key)))
   const all = { database: "./data/nightlatch.db", ...options, origin, secret }
   if (input.starts === true) addFaultsOfOptions(all, sources, faults)
-  noteOrigin({ origin, port, host, sources, trusted: at(values, "proxy.trusted"), notes })
+  noteOrigin({
+    origin,
+    port,
+    host,
+    sources,
+    encrypted: tlsFiles !== undefined,
+    trusted: at(values, "proxy.trusted"),
+    notes,
+  })
   faults.throwIfAny()
   return {
     folder: input.folder,
     port,
     host,
     operatorToken,
+    tls: tlsFiles === undefined || loaded === undefined ? undefined : { files: tlsFiles, loaded },
     options: all,
     sources,
     notes,
@@ -167,7 +187,12 @@ function explain({ description, standard }: Setting): string {
   return description.replaceAll("`", "") + known
 }
 
-const FLAGS: Readonly<Record<string, string>> = { "session.toleratedDelaySeconds": "tolerated-delay" }
+const FLAGS: Readonly<Record<string, string>> = {
+  "session.toleratedDelaySeconds": "tolerated-delay",
+  "tls.certificate": "tls-cert",
+  "tls.key": "tls-key",
+  "tls.redirectPort": "redirect-port",
+}
 
 function flagOf(key: string): string {
   return FLAGS[key] ?? key
@@ -184,6 +209,11 @@ function put(target: Record<string, unknown>, path: string, value: unknown): voi
   const copy = typeof below === "object" && below !== null ? { ...below } : {}
   put(copy as Record<string, unknown>, rest.join("."), value)
   target[head] = copy
+}
+
+/** Without a setting: this machine, by what the service speaks. */
+export function defaultOrigin(encrypted: boolean, port: number): string {
+  return new URL(`${encrypted ? "https" : "http"}://localhost:${port}`).origin
 }
 
 function readPort(value: unknown, sources: ReadonlyMap<string, string>, faults: Faults): number {

@@ -6,13 +6,15 @@ export function noteOrigin(input: {
   readonly port: number
   readonly host: string
   readonly sources: ReadonlyMap<string, string>
+  /** Whether the service itself speaks https. */
+  readonly encrypted: boolean
   readonly trusted: unknown
   readonly notes: string[]
 }): void {
   const { port, host, sources, notes } = input
   const url = typeof input.origin === "string" ? URL.parse(input.origin) : null
   if (url === null || !sources.has("origin")) return
-  if (url.protocol === "https:" && trustsNobody(input.trusted)) {
+  if (url.protocol === "https:" && !input.encrypted && trustsNobody(input.trusted)) {
     notes.push(
       "The origin is https and no proxy is trusted, so every request will be refused: this service itself speaks plain http. Name the proxy that speaks https, for example NIGHTLATCH_TRUSTED_PROXIES=127.0.0.1",
     )

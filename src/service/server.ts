@@ -1,24 +1,27 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http"
+import type { RequestListener, Server } from "node:http"
+import { Server as TlsServer } from "node:https"
 import { guard } from "../adapters/node.ts"
-import { readOverload } from "../checklist/overload/index.ts"
 import { systemClock } from "../core/clock.ts"
+import type { Facts } from "../core/facts.ts"
 import type { Logger } from "../core/logger.ts"
-import { Faults, MisuseError } from "../core/misuse.ts"
+import { MisuseError } from "../core/misuse.ts"
 import type { InboxMail } from "../flows/mail/index.ts"
 import { type Latch, nightlatch } from "../index.ts"
-import { type Configuration, renameFaults } from "./configuration.ts"
+import { type ChecklistRow, readChecklist } from "../latch/checklist.ts"
+import { type Configuration, defaultOrigin, renameFaults } from "./configuration.ts"
 import { factLines } from "./fact-lines.ts"
 import { removeInboxKey, writeInboxKey } from "./inbox-key.ts"
 import { createListener } from "./listener.ts"
 import { createOperator } from "./operator.ts"
+import { createRedirect } from "./redirect.ts"
 import { createRoutes, HEALTH_PATHS, SERVICE_ROUTES } from "./routes.ts"
+import { type Address, drain, limitsOf, listen, openServer } from "./sockets.ts"
+import { watchTls } from "./tls.ts"
 import { trySteps } from "./try-it.ts"
 
 const JWKS_PATH = "/.well-known/jwks.json"
 
-/** Requests in flight get this long to finish when the service is told to stop. */
-const DRAIN_MS = 10_000
-const DRAIN_CHECK_MS = 25
+const DAY_MS = 24 * 3_600_000
 
 export interface ServiceInput {
   readonly configuration: Configuration
@@ -33,8 +36,12 @@ export interface ServiceInput {
 export interface Service {
   readonly origin: string
   /** What it really listens on. */
-  readonly address: { readonly host: string; readonly port: number }
+  readonly address: Address
+  /** Where plain http is led to https; undefined when nowhere. */
+  readonly redirectAddress: Address | undefined
   readonly latch: Latch
+  /** Each line of the checklist, with what the service alone knows. */
+  checklist(): readonly ChecklistRow[]
   readonly jwksPath: string
   /** The development inbox's address with its key; undefined when there is none. */
   readonly inbox: string | undefined
@@ -54,10 +61,15 @@ export async function startService(input: ServiceInput): Promise<Service> {
   let handle: RequestListener = (request, response) => {
     built.promise.then((listener) => listener(request, response)).catch(() => response.destroy())
   }
-  const server = createServer(limitsOf(configuration), (request, response) => handle(request, response))
-  const address = await listen(server, configuration)
+  const server = openServer(configuration, (request, response) => handle(request, response))
+  const { host, port, sources } = configuration
+  const address = await listen(
+    server,
+    { host, port },
+    { port: sources.get("port") ?? "port", host: sources.get("host") ?? "host" },
+  )
   try {
-    const running = await build(input, server, address.port)
+    const running = await build(input, server, address)
     handle = running.listener
     built.resolve(running.listener)
     return { ...running.service, address }
@@ -73,8 +85,8 @@ export async function startService(input: ServiceInput): Promise<Service> {
 
 async function build(
   input: ServiceInput,
-  server: Server,
-  port: number,
+  server: Server | TlsServer,
+  { port }: Address,
 ): Promise<{ listener: RequestListener; service: Omit<Service, "address"> }> {
   const { configuration, logger } = input
   const origin = originFor(configuration, port)
@@ -86,11 +98,25 @@ async function build(
     publicRoutes: [...(Array.isArray(own) ? own : []), ...SERVICE_ROUTES],
     healthPaths: [...(Array.isArray(health) ? health : []), ...HEALTH_PATHS],
   } as unknown as Parameters<typeof nightlatch>[0])
-  latch.limitServer(server)
+  latch.limitServer(server as Server)
   latch.inbox?.onMail((mail) => input.onMail?.(mail))
   let stopping: Promise<void> | undefined
   const inboxKeyFile = writeInboxKey(configuration, latch.developmentKey)
-  const facts = latch.facts()
+  const certificate =
+    configuration.tls !== undefined && server instanceof TlsServer
+      ? watchTls({ ...configuration.tls, origin: new URL(origin), server, logger })
+      : undefined
+  const facts = (): Facts => {
+    const known = latch.facts()
+    if (certificate === undefined) return known
+    const certificateDays = Math.floor((certificate.endsAt() - Date.now()) / DAY_MS)
+    return { ...known, https: { ...known.https, certificateDays } }
+  }
+  const redirect = await openRedirect(configuration, origin, latch).catch(async (error: unknown) => {
+    certificate?.stop()
+    await latch.close()
+    throw error
+  })
   const routes = createRoutes({
     origin,
     version: input.version,
@@ -100,9 +126,9 @@ async function build(
       origin: new URL(origin),
       clock: systemClock,
     }),
-    checklist: () => latch.checklist(),
-    facts: () => latch.facts(),
-    factLines: () => factLines(latch.facts()),
+    checklist: () => readChecklist(facts()),
+    facts,
+    factLines: () => factLines(facts()),
     steps:
       latch.inbox === undefined
         ? []
@@ -110,14 +136,15 @@ async function build(
             origin,
             basePath: basePathOf(configuration),
             inboxKeyFile,
-            toleratedDelaySeconds: facts.session.toleratedDelaySeconds,
+            toleratedDelaySeconds: facts().session.toleratedDelaySeconds,
             commandLine: input.commandLine,
           }),
     jwksPath: JWKS_PATH,
     ready: async () => stopping === undefined && (await latch.ready()),
   })
   const stop = async (): Promise<void> => {
-    await drain(server)
+    certificate?.stop()
+    await Promise.all([drain(server), redirect === undefined ? undefined : drain(redirect.server)])
     removeInboxKey(inboxKeyFile)
     await latch.close()
   }
@@ -125,7 +152,9 @@ async function build(
     listener: guard(latch, createListener(routes, logger)),
     service: {
       origin,
+      redirectAddress: redirect?.address,
       latch,
+      checklist: () => readChecklist(facts()),
       jwksPath: JWKS_PATH,
       inbox: latch.inboxUrl,
       stop() {
@@ -139,68 +168,26 @@ async function build(
 /** The configured origin; the default one gets the port that was really taken. */
 function originFor(configuration: Configuration, port: number): string {
   if (configuration.sources.has("origin")) return String(configuration.options.origin)
-  return new URL(`http://localhost:${port}`).origin
+  return defaultOrigin(configuration.tls !== undefined, port)
+}
+
+/** Plain http beside https, on the port that the settings name. */
+async function openRedirect(
+  configuration: Configuration,
+  origin: string,
+  latch: Latch,
+): Promise<{ server: Server; address: Address } | undefined> {
+  const port = configuration.tls?.files.redirectPort
+  if (port === undefined) return undefined
+  const server = createRedirect(origin, limitsOf(configuration))
+  latch.limitServer(server)
+  const named = configuration.sources.get("tls.redirectPort") ?? "tls.redirectPort"
+  const host = configuration.sources.get("host") ?? "host"
+  const address = await listen(server, { host: configuration.host, port }, { port: named, host })
+  return { server, address }
 }
 
 function basePathOf(configuration: Configuration): string {
   const { basePath } = configuration.options
   return typeof basePath === "string" ? basePath : "/auth"
-}
-
-function listen(
-  server: Server,
-  { host, port, sources }: Configuration,
-): Promise<{ host: string; port: number }> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const problem = LISTEN_PROBLEMS[error.code ?? ""]
-      if (problem === undefined) return reject(error)
-      const [path, text, fix] = problem
-      const fault = { code: "configuration.listen", path: sources.get(path) ?? path, problem: text, fix }
-      reject(new MisuseError([fault]))
-    })
-    server.listen({ host, port }, () => {
-      const address = server.address()
-      if (address === null || typeof address === "string") return reject(new Error("no address to listen on"))
-      resolve({ host: address.address, port: address.port })
-    })
-  })
-}
-
-const LISTEN_PROBLEMS: Readonly<Record<string, readonly ["port" | "host", string, string]>> = {
-  EADDRINUSE: [
-    "port",
-    "another program listens on this port",
-    "Stop it, or choose another: PORT=3001 or --port 3001",
-  ],
-  EACCES: [
-    "port",
-    "this user may not listen on this port",
-    "Choose one above 1023 and let a proxy take 443.",
-  ],
-  EADDRNOTAVAIL: [
-    "host",
-    "this machine does not have this address",
-    "Use 127.0.0.1, or 0.0.0.0 in a container.",
-  ],
-  ENOTFOUND: ["host", "this name has no address", "Use 127.0.0.1, or 0.0.0.0 in a container."],
-}
-
-/** What a server takes only when it is made: the size of a request's head. Read again, with its faults, by the latch. */
-function limitsOf({ options }: Configuration): ServerOptions {
-  const { maxHeaderBytes, connectionsCheckingIntervalMs } = readOverload(
-    options.overload,
-    new Faults(),
-  ).serverLimits
-  return { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: connectionsCheckingIntervalMs }
-}
-
-/** Keep-alive connections that are idle are closed again and again, since one may have become idle a moment ago. */
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const idle = setInterval(() => server.closeIdleConnections(), DRAIN_CHECK_MS)
-  const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
-  await closed
-  clearInterval(idle)
-  clearTimeout(late)
 }

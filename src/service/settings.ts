@@ -96,6 +96,27 @@ export const SETTINGS: readonly Setting[] = Object.freeze([
     text,
   ),
   setting(
+    "NIGHTLATCH_TLS_CERT",
+    "tls.certificate",
+    "path",
+    "none: plain http",
+    "Certificate with its chain (PEM): the service then speaks https itself. A renewed file is taken up within seconds.",
+    text,
+  ),
+  setting("NIGHTLATCH_TLS_KEY", "tls.key", "path", "none", "The certificate's private key (PEM).", text),
+  setting(
+    "NIGHTLATCH_REDIRECT_PORT",
+    "tls.redirectPort",
+    "number",
+    "none",
+    "Port for plain http beside https: leads pages to https and refuses everything else.",
+    z
+      .string()
+      .regex(/^\d{1,9}$/, NO_PORT)
+      .transform(Number)
+      .pipe(portSchema),
+  ),
+  setting(
     "NIGHTLATCH_HOSTS",
     "hosts",
     "list",

@@ -160,6 +160,7 @@ test("the start screen names where to look and what does not hold", () => {
   const base = {
     version: "0.1.0",
     origin: "http://localhost:3000",
+    redirectAddress: undefined,
     address: { host: "::1", port: 3000 },
     database: "data/nightlatch.db",
     jwksPath: "/.well-known/jwks.json",

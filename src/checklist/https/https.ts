@@ -20,9 +20,20 @@ export function checkHttps(policy: HttpsPolicy, view: Pick<RequestView, "secure"
   return !policy.enforced || view.secure ? PASS : refuse(HTTPS_REQUIRED, PLAIN)
 }
 
+/** Certificates of 90 days are renewed after 60: by then every renewal but the last has failed. */
+const RENEW_DAYS = 7
+const RENEW = "Renew it; changed files are taken up within seconds."
+
 /** Does the line of the checklist hold here and now? */
 export function state(facts: Facts): LineState {
-  const { enforced } = facts.https
+  const { enforced, certificateDays } = facts.https
+  if (certificateDays !== undefined && certificateDays < 0) {
+    return { state: "fails", why: "The certificate has expired: no client accepts it.", fix: RENEW }
+  }
+  if (certificateDays !== undefined && certificateDays < RENEW_DAYS) {
+    const why = `The certificate ends in ${certificateDays} days, and no new one has come.`
+    return { state: "weakened", why, fix: RENEW }
+  }
   if (enforced && facts.loopback)
     return { state: "holds", why: "Plain http is refused; a loopback name gets no HSTS." }
   if (enforced && facts.header.hstsSeconds > 0) {

@@ -1,2 +1,3 @@
+export { type CertificateInput, judgeCertificate } from "./certificate.ts"
 export { checkHttps, state } from "./https.ts"
 export { type HttpsOptions, type HttpsPolicy, readHttps } from "./options.ts"
