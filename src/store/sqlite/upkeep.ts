@@ -1,7 +1,7 @@
 import { sql } from "../../core/statement.ts"
+import { readId } from "../rows.ts"
 import type { Store } from "../store.ts"
 import type { Executor } from "./executor.ts"
-import { readId } from "./rows.ts"
 
 const REVOKED_SINCE = sql`
   SELECT id, revoked_at FROM session WHERE revoked_at IS NOT NULL AND revoked_at >= ? ORDER BY revoked_at`
