@@ -1,4 +1,5 @@
 import type { NewEvent } from "../core/event.ts"
+import type { DatabaseFacts } from "../core/facts.ts"
 import type { Transport } from "../core/session.ts"
 
 export interface Account {
@@ -291,11 +292,7 @@ export type Peek =
   | { readonly verdict: "late-parent" | "reuse" | "rollback" | "ended" | "unknown" }
 
 export interface StoreFacts {
-  readonly engine: "sqlite"
-  readonly location: "file" | "memory"
-  readonly fileMode: number | undefined
-  readonly folderMode: number | undefined
-  readonly durable: boolean
-  /** How many distinct statement texts were prepared so far. */
+  readonly database: DatabaseFacts
+  /** How many distinct statement texts ran so far. */
   readonly statements: number
 }

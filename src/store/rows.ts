@@ -50,6 +50,22 @@ export function readAccount(row: Row): Account {
   }
 }
 
+/** The account beside its session in one row, its columns called `account_…`. */
+export function readOwner(row: Row): Account {
+  return readAccount({
+    id: row.account_id,
+    email: row.account_email,
+    password_hash: row.account_password_hash,
+    roles: row.account_roles,
+    epoch: row.account_epoch,
+    failures: row.account_failures,
+    created_at: row.account_created_at,
+    verified_at: row.account_verified_at,
+    disabled_at: row.account_disabled_at,
+    deletion_at: row.account_deletion_at,
+  })
+}
+
 export function readSession(row: Row): StoredSession {
   return {
     id: readId(row.id),

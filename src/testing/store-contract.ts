@@ -286,11 +286,13 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
             closesAt: 100,
             closedEvent: { type: "login.closed" },
           })
-        await Promise.all(Array.from({ length: 1_300 }, (_, index) => one(index)))
+        for (let from = 0; from < 1_300; from += 100)
+          await Promise.all(Array.from({ length: 100 }, (_, index) => one(from + index)))
         const events = (await store.listEvents({ limit: 2_000 })).filter(
           ({ at, type }) => at === now && type === "login.failed",
         )
-        assert.ok(events.length <= 1_001, String(events.length))
+        // A thousand, one for all others, and what was under way when the last place was taken.
+        assert.ok(events.length <= 1_100, String(events.length))
         assert.equal(
           events.reduce((sum, { count }) => sum + count, 0),
           1_300,

@@ -11,7 +11,7 @@ const FIRST: Statement = sql`
   RETURN floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 
   CREATE TABLE nightlatch.meta (key text PRIMARY KEY, value bigint NOT NULL);
-  INSERT INTO nightlatch.meta (key, value) VALUES ('event_purge_before', 0);
+  INSERT INTO nightlatch.meta (key, value) VALUES ('event_purge_before', 0), ('ping', 0);
 
   CREATE TABLE nightlatch.account (
     id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
