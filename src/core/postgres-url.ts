@@ -22,14 +22,16 @@ export function isPostgresUrl(text: string): boolean {
 }
 
 /**
- * `postgres://user:password@host:port/database`; the folder of a socket stands in `?host=/var/run/postgresql`.
+ * `postgres://user:password@host:port/database`; `?host=/var/run/postgresql` names the folder of a socket instead.
  * @returns undefined when it is no such URL; nothing of it is repeated anywhere, since it may hold a password
  */
 export function parsePostgresUrl(text: string): PostgresUrl | undefined {
   const url = isPostgresUrl(text) ? URL.parse(text) : null
   if (url === null || url.hash !== "") return undefined
   try {
-    const host = url.searchParams.get("host") ?? decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1")
+    const socket = url.searchParams.get("host")
+    if (socket !== null && !socket.startsWith("/")) return undefined
+    const host = socket ?? decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1")
     const user = decodeURIComponent(url.username)
     const database = decodeURIComponent(url.pathname.slice(1))
     if (host === "" || user === "" || database === "" || database.includes("/")) return undefined

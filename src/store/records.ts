@@ -291,6 +291,16 @@ export type Peek =
     }
   | { readonly verdict: "late-parent" | "reuse" | "rollback" | "ended" | "unknown" }
 
+/** Where the database is: a path or `:memory:`, or a server by its URL. */
+export type DatabasePlace =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | {
+      readonly kind: "postgres"
+      readonly url: string
+      /** The same database without a pooler between. */
+      readonly direct?: string
+    }
+
 export interface StoreFacts {
   readonly database: DatabaseFacts
   /** How many distinct statement texts ran so far. */

@@ -3,7 +3,7 @@ import type { Clock } from "../../src/core/clock.ts"
 import { openPostgres } from "../../src/store/postgres/index.ts"
 import type { Store } from "../../src/store/store.ts"
 import { storeContract } from "../../src/testing/store-contract.ts"
-import { createDatabase } from "./postgres-server.ts"
+import { createDatabase, withServer } from "./postgres-server.ts"
 
 /**
  * A store whose database tells the time of `clock`: the one function that all statements ask is replaced in this database,
@@ -19,11 +19,14 @@ async function openOnClock(clock: Clock): Promise<Store> {
     INSERT INTO public.clock VALUES (0);
     CREATE OR REPLACE FUNCTION nightlatch.now_ms() RETURNS bigint LANGUAGE sql VOLATILE
     BEGIN ATOMIC SELECT now FROM public.clock; END`)
-  let told: number | undefined
-  const tell = async () => {
-    if (told === clock()) return
-    told = clock()
-    await client.query("UPDATE public.clock SET now = $1", [told])
+  let told = Number.NaN
+  let telling: Promise<unknown> = Promise.resolve()
+  const tell = () => {
+    if (told !== clock()) {
+      told = clock()
+      telling = client.query("UPDATE public.clock SET now = $1", [told])
+    }
+    return telling
   }
   let closed: Promise<void> | undefined
   const close = async () => {
@@ -47,4 +50,4 @@ async function openOnClock(clock: Clock): Promise<Store> {
   }
 }
 
-storeContract("PostgreSQL", openOnClock)
+withServer("postgres: the contract", () => storeContract("PostgreSQL", openOnClock))

@@ -8,9 +8,12 @@ export interface Connection {
   readonly url: PostgresUrl
   /** Encrypted, by a certificate that is verified for the host. */
   readonly verified: boolean
+  /** Connections at most. */
+  readonly poolSize: number
 }
 
 const INT8 = 20
+const POOL_SIZE = 10
 
 /**
  * Everything the driver can be told is told: what is left out it would take from the environment. A server that is reached
@@ -44,7 +47,7 @@ export function readConnection(driver: typeof pg, text: string): Connection {
     replication: "",
     sslnegotiation: "postgres",
   }
-  return { config, url, verified }
+  return { config, url, verified, poolSize: Number(parameters.get("pool_size") ?? POOL_SIZE) }
 }
 
 function notAUrl(): MisuseError {

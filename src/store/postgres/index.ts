@@ -28,13 +28,10 @@ const ABOUT = sql`
 
 /** Functions whose bodies are read when they are made. https://www.postgresql.org/docs/14/release-14.html */
 const OLDEST_SERVER = 140_000
-const POOL_SIZE = 10
 
 export interface PostgresInput {
-  /** `postgres://user:password@host:port/database`. */
+  /** `postgres://user:password@host:port/database`; `?pool_size=` is the number of connections at most, 10 by default. */
   readonly url: string
-  /** Connections at most; default 10. */
-  readonly poolSize?: number
   readonly logger?: Logger
 }
 
@@ -49,8 +46,7 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
   const driver = await loadDriver()
   const connection = readConnection(driver, input.url)
   const seen = new Set<Statement>()
-  const size = input.poolSize ?? POOL_SIZE
-  const pool = createPool({ driver, connection: connection.config, size, logger, seen })
+  const pool = createPool({ driver, connection, logger, seen })
   try {
     await migrate(pool)
     return createStore({ pool, facts: await readFacts(pool.db, connection), seen, logger })

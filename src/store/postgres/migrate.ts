@@ -7,7 +7,12 @@ import { MIGRATIONS } from "./schema.ts"
 
 const SCHEMA_VERSION: number = MIGRATIONS.length
 
-const HAS_VERSION = sql`SELECT to_regclass('nightlatch.schema_version') IS NOT NULL AS known`
+/** From the catalogue and not by name: a name that was missing before a wait is remembered as missing after it. */
+const HAS_VERSION = sql`
+  SELECT EXISTS (
+    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'nightlatch' AND relname = 'schema_version'
+  ) AS known`
 const READ_VERSION = sql`SELECT version, compatible_from FROM nightlatch.schema_version`
 /** One number for all that migrate; it ends with the transaction. */
 const LOCK = sql`SELECT pg_advisory_xact_lock(hashtextextended('nightlatch migration', 5271009))`

@@ -3,6 +3,7 @@ import type { Logger } from "../../core/logger.ts"
 import { type Statement, sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
 import { cancel } from "./cancel.ts"
+import type { Connection } from "./connection.ts"
 import { createExecutor, type Executor, type Row, type Value } from "./executor.ts"
 import { codeOf, isFromServer, isWorthRepeating, unavailable } from "./failure.ts"
 
@@ -21,7 +22,7 @@ const ROLLBACK = sql`ROLLBACK`
 /** The server gives up first, so that its answer keeps the connection; what hears nothing by then is destroyed. */
 const ANSWER_MS = 6_000
 /** For a new connection, and for a turn while all are in use. */
-const CONNECT_MS = 3_000
+const CONNECT_MS = 5_000
 const IDLE_MS = 30_000
 const ATTEMPTS = 4
 
@@ -51,15 +52,14 @@ interface Turn {
 
 export function createPool(input: {
   readonly driver: typeof pg
-  readonly connection: pg.ClientConfig
-  readonly size: number
+  readonly connection: Connection
   readonly logger: Logger
   readonly seen: Set<Statement>
 }): Pool {
   const { driver, connection, logger, seen } = input
   const pool = new driver.Pool({
-    ...connection,
-    max: input.size,
+    ...connection.config,
+    max: connection.poolSize,
     connectionTimeoutMillis: CONNECT_MS,
     idleTimeoutMillis: IDLE_MS,
     keepAlive: true,
@@ -112,7 +112,7 @@ export function createPool(input: {
     turn.over = true
     const { client } = turn
     if (!turn.broken) client.release()
-    else void cancel(driver, connection, client).finally(() => client.release(true))
+    else void cancel(driver, connection.config, client).finally(() => client.release(true))
   }
 
   return {
