@@ -3,20 +3,22 @@ import type { Clock } from "../../src/core/clock.ts"
 import { openPostgres } from "../../src/store/postgres/index.ts"
 import type { Store } from "../../src/store/store.ts"
 import { storeContract } from "../../src/testing/store-contract.ts"
-import { createDatabase, withServer } from "./postgres-server.ts"
+import { createDatabaseWithRoles, withServer } from "./postgres-server.ts"
 
 /**
- * A store whose database tells the time of `clock`: the one function that all statements ask is replaced in this database,
+ * A store that works as the restricted role, and whose database tells the time of `clock`: the one function that all statements ask is replaced in this database,
  * and each verb first writes down what time it is.
  */
 async function openOnClock(clock: Clock): Promise<Store> {
-  const database = await createDatabase()
-  const store = await openPostgres({ url: database.url })
+  const database = await createDatabaseWithRoles()
+  await (await openPostgres({ url: database.owner })).close()
+  const store = await openPostgres({ url: database.service })
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   await client.query(`
     CREATE TABLE public.clock (now bigint NOT NULL);
     INSERT INTO public.clock VALUES (0);
+    GRANT SELECT ON public.clock TO PUBLIC;
     CREATE OR REPLACE FUNCTION nightlatch.now_ms() RETURNS bigint LANGUAGE sql VOLATILE
     BEGIN ATOMIC SELECT now FROM public.clock; END`)
   let told = Number.NaN

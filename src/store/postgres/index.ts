@@ -3,7 +3,7 @@ import type { PostgresFacts } from "../../core/facts.ts"
 import { type Logger, silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { type Statement, sql } from "../../core/statement.ts"
-import type { Store } from "../store.ts"
+import type { MigrationPlan, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
 import { type Connection, readConnection } from "./connection.ts"
 import * as change from "./email-change.ts"
@@ -13,7 +13,7 @@ import * as find from "./find.ts"
 import * as identities from "./identities.ts"
 import * as mail from "./mail.ts"
 import * as flows from "./mail-flow.ts"
-import { migrate } from "./migrate.ts"
+import { migrate, planMigration } from "./migrate.ts"
 import { createPool, type Pool } from "./pool.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
 import * as sessions from "./sessions.ts"
@@ -53,6 +53,18 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
   } catch (error) {
     await pool.close()
     throw error
+  }
+}
+
+/** What opening would do to the schema. @throws like `openPostgres` */
+export async function planPostgres(input: PostgresInput): Promise<MigrationPlan> {
+  const driver = await loadDriver()
+  const connection = readConnection(driver, input.url)
+  const pool = createPool({ driver, connection, logger: silentLogger, seen: new Set() })
+  try {
+    return await planMigration(pool)
+  } finally {
+    await pool.close()
   }
 }
 
