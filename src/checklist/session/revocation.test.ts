@@ -13,6 +13,7 @@ interface Rig {
   readonly answer: (change?: Partial<Read>) => Read
   now: number
   read: (input: Question) => Promise<Read>
+  watch: (wake: () => void) => () => Promise<void>
   readonly asked: Question[]
 }
 
@@ -20,6 +21,7 @@ function rig(acceptStale = false): Rig {
   const it = {
     now: 1_000_000_000,
     asked: [] as Question[],
+    watch: (_wake: () => void) => async () => {},
     read: async (_input: Question): Promise<Read> => it.answer(),
     /** What the store knows at this moment; its cursor is a word of its own. */
     answer: (change: Partial<Read> = {}): Read => ({
@@ -36,6 +38,7 @@ function rig(acceptStale = false): Rig {
         it.asked.push(input)
         return it.read(input)
       },
+      watchRevocations: (wake) => it.watch(wake),
     },
     clock: () => it.now,
     logger: silentLogger,
@@ -252,7 +255,41 @@ test("it polls each second from the start until the stop", async (t) => {
     await new Promise(setImmediate)
   }
   assert.equal(it.asked.length, 4)
-  it.set.stop()
+  await it.set.stop()
   t.mock.timers.tick(5_000)
   assert.equal(it.asked.length, 4)
+})
+
+test("who hears of a revocation wakes it: one poll, and one more for what was heard during it", async () => {
+  const it = rig()
+  const answers: (() => void)[] = []
+  it.read = () => new Promise((resolve) => answers.push(() => resolve(it.answer())))
+  const settle = () => new Promise(setImmediate)
+  it.set.wake()
+  assert.equal(it.asked.length, 1)
+  for (let time = 0; time < 5; time++) it.set.wake()
+  assert.equal(it.asked.length, 1)
+  answers[0]?.()
+  await settle()
+  assert.equal(it.asked.length, 2)
+  answers[1]?.()
+  await settle()
+  assert.equal(it.asked.length, 2)
+})
+
+test("it watches its store from the start until the stop", async () => {
+  const it = rig()
+  let wake: (() => void) | undefined
+  it.watch = (tell) => {
+    wake = tell
+    return async () => {
+      wake = undefined
+    }
+  }
+  await it.set.start()
+  wake?.()
+  await new Promise(setImmediate)
+  assert.equal(it.asked.length, 2)
+  await it.set.stop()
+  assert.equal(wake, undefined)
 })

@@ -30,7 +30,9 @@ export interface Revocations {
   start(): Promise<void>
   /** One poll now; never throws. */
   poll(): Promise<void>
-  stop(): void
+  /** Whoever hears of a revocation earlier than the poll says so: one poll, after the one that is under way. */
+  wake(): void
+  stop(): Promise<void>
 }
 
 const POLL_MS = 1_000
@@ -50,7 +52,7 @@ interface Held {
 }
 
 export function createRevocations(input: {
-  readonly store: Pick<Store, "readRevocations">
+  readonly store: Pick<Store, "readRevocations" | "watchRevocations">
   readonly clock: Clock
   readonly logger: Logger
   readonly accessLifetimeSeconds: number
@@ -70,6 +72,8 @@ export function createRevocations(input: {
   let giveUpMs = GIVE_UP_MS
   let timer: NodeJS.Timeout | undefined
   let failing = false
+  let woken = false
+  let unwatch: (() => Promise<void>) | undefined
 
   function hold(sessionId: string, until: number): void {
     if ((sessions.get(sessionId) ?? 0) < until) sessions.set(sessionId, until)
@@ -112,6 +116,7 @@ export function createRevocations(input: {
       failing = false
     } finally {
       if (pending?.number === number) pending = undefined
+      if (woken) wake()
     }
   }
 
@@ -122,6 +127,12 @@ export function createRevocations(input: {
       fail("it does not answer")
     }
     await load().catch((error: unknown) => fail(error instanceof Error ? error.message : "unknown"))
+  }
+
+  function wake(): void {
+    // The answer under way may have been taken before what somebody heard of.
+    woken = pending !== undefined
+    if (!woken) void poll()
   }
 
   function fail(why: string): void {
@@ -151,11 +162,16 @@ export function createRevocations(input: {
         throw new UnavailableError("the revoked sessions could not be loaded", error)
       }
       timer ??= setInterval(poll, POLL_MS).unref()
+      unwatch ??= store.watchRevocations?.(wake)
     },
     poll,
-    stop() {
+    wake,
+    async stop() {
       clearInterval(timer)
       timer = undefined
+      woken = false
+      await unwatch?.()
+      unwatch = undefined
     },
   }
 }
