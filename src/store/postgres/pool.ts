@@ -74,6 +74,8 @@ export function createPool(input: {
   /** What was made before has plans that a migration has outdated. */
   let outdated = Number.NEGATIVE_INFINITY
   let closed: Promise<void> | undefined
+  let underWay = 0
+  let finished: () => void = () => {}
   // A connection that breaks while idle is gone from the pool already; one in use tells its query as well. Without
   // somebody who listens either would end the process.
   pool.on("error", (error) => logger.warn({ code: codeOf(error) }, "store: an idle connection was lost"))
@@ -134,8 +136,17 @@ export function createPool(input: {
     use: (turn: Turn) => Promise<Result>,
     answerMs = ANSWER_MS,
   ): Promise<Result> {
+    if (closed !== undefined) throw new UnavailableError("the store is closed")
+    underWay++
+    try {
+      return await repeat(use, answerMs)
+    } finally {
+      if (--underWay === 0) finished()
+    }
+  }
+
+  async function repeat<Result>(use: (turn: Turn) => Promise<Result>, answerMs: number): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
-      if (closed !== undefined) throw new UnavailableError("the store is closed")
       let turn: Turn | undefined
       try {
         turn = { client: await take(), broken: false, over: false, answerMs }
@@ -174,7 +185,10 @@ export function createPool(input: {
         return result
       }, options?.answerMs),
     close() {
-      closed ??= pool.end()
+      closed ??= new Promise<void>((resolve) => {
+        finished = resolve
+        if (underWay === 0) resolve()
+      }).then(() => pool.end())
       return closed
     },
   }
