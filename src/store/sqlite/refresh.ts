@@ -1,19 +1,11 @@
 import type { Logger } from "../../core/logger.ts"
 import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
-import type {
-  Account,
-  EndReason,
-  Peek,
-  RefreshPresentation,
-  RefreshResult,
-  RefreshVerdict,
-  Store,
-} from "../store.ts"
+import { readBytes, readOwner, readSession, toBlob } from "../rows.ts"
+import type { EndReason, Peek, RefreshPresentation, RefreshResult, RefreshVerdict, Store } from "../store.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { insertMail } from "./mail.ts"
-import { readAccount, readBytes, readSession, toBlob } from "./rows.ts"
 
 /**
  * The decision, in one statement beside the row it is about. `counted_from` is the moment both windows count from: the
@@ -23,8 +15,10 @@ import { readAccount, readBytes, readSession, toBlob } from "./rows.ts"
 const DECIDE = sql`
   WITH presented AS (
     SELECT session.*, account.id IS NULL OR account.disabled_at IS NOT NULL AS closed,
-      email, password_hash, roles, epoch, failures, account.created_at AS account_created_at, verified_at, disabled_at,
-      deletion_at,
+      account.email AS account_email, account.password_hash AS account_password_hash, account.roles AS account_roles,
+      account.epoch AS account_epoch, account.failures AS account_failures, account.created_at AS account_created_at,
+      account.verified_at AS account_verified_at, account.disabled_at AS account_disabled_at,
+      account.deletion_at AS account_deletion_at,
       CASE WHEN :ready > rotated_at AND :ready - rotated_at < 300000 THEN :ready ELSE rotated_at END AS counted_from
     FROM session LEFT JOIN account ON account.id = session.account_id
     WHERE session.id = :id AND session.transport = :transport
@@ -70,7 +64,7 @@ export function peekRefresh(db: Executor, now: number, input: Question): Peek {
   if (row.future === 1) throw new UnavailableError("a session lies more than 60 s in the future")
   const verdict = row.verdict as RefreshVerdict
   if (verdict !== "rotated" && verdict !== "coalesced" && verdict !== "retry") return { verdict }
-  return { verdict, session: readSession(row), account: accountOf(row) }
+  return { verdict, session: readSession(row), account: readOwner(row) }
 }
 
 export function presentRefresh(
@@ -96,14 +90,14 @@ export function presentRefresh(
       const { changes } = db.run(ROTATE, nextHash, nextSalt, now, idleEnd, id, generation, hash)
       if (changes !== 1) throw new UnavailableError("a rotation found its row changed")
       const moved = { ...session, generation: generation + 1, rotatedAt: now, idleEnd }
-      return { verdict, session: moved, account: accountOf(row), salt: nextSalt, currentHash: nextHash, now }
+      return { verdict, session: moved, account: readOwner(row), salt: nextSalt, currentHash: nextHash, now }
     }
     case "coalesced":
     case "retry":
       return {
         verdict,
         session,
-        account: accountOf(row),
+        account: readOwner(row),
         salt: readBytes(row.salt),
         currentHash: readBytes(row.current_hash),
         now,
@@ -113,14 +107,9 @@ export function presentRefresh(
     case "rollback":
       db.run(REVOKE, now, verdict satisfies EndReason, id)
       writeEvents(db, now, input.events[verdict], accountId)
-      if (verdict !== "rollback") insertMail(db, now, input.mail(accountOf(row)))
+      if (verdict !== "rollback") insertMail(db, now, input.mail(readOwner(row)))
       return { verdict, accountId }
     default:
       return { verdict: "ended", accountId }
   }
-}
-
-/** The account of a session that is not closed: there is one, or the verdict would be `ended`. */
-function accountOf(row: Row): Account {
-  return readAccount({ ...row, id: row.account_id ?? null, created_at: row.account_created_at ?? null })
 }
