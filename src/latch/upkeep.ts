@@ -3,6 +3,8 @@ import type { Logger } from "../core/logger.ts"
 import type { Account, Store } from "../store/store.ts"
 
 const EVERY_MS = 10 * 60_000
+/** Walking through all sessions reads the whole table. */
+const WALK_EVERY_MS = 3_600_000
 const DAY_MS = 24 * 3600_000
 /** Longer than any access token lives and any clock is wrong, so that the feed never loses what still matters. */
 const MARGIN_MS = 10 * 60_000
@@ -25,6 +27,14 @@ export function startUpkeep(input: {
     revocationRetentionMs: input.accessLifetimeSeconds * 1000 + MARGIN_MS,
   }
   let stopped = false
+  let walkedAt = Number.NEGATIVE_INFINITY
+
+  async function purge(): Promise<void> {
+    const walks = performance.now() - walkedAt >= WALK_EVERY_MS
+    if (walks) walkedAt = performance.now()
+    let after = walks ? "" : undefined
+    for (let more = true; more && !stopped; ) ({ more, after } = await store.purge({ ...limits, after }))
+  }
 
   async function deleteDue(): Promise<boolean> {
     const due = await store.listDueDeletions(DELETIONS_AT_ONCE)
@@ -40,7 +50,7 @@ export function startUpkeep(input: {
 
   const run = async (): Promise<void> => {
     try {
-      while (!stopped && (await store.purge(limits)));
+      await purge()
       while (!stopped && (await deleteDue()));
     } catch (error) {
       logger.warn({ err: error }, "upkeep failed; it is tried again in ten minutes")

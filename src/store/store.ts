@@ -333,11 +333,17 @@ export interface Store {
     readonly before?: number
     readonly limit: number
   }): Promise<readonly SecurityEvent[]>
-  /** Deletes what has outlived its retention, a bounded piece a call; true when there is more. */
+  /**
+   * Deletes what has outlived its retention, a bounded piece a call. Sessions that ended by themselves are found by walking
+   * through all of them, since an index on their end would cost with every rotation: `after` is the last one looked at, `""`
+   * begins, and without it none are looked at.
+   * @returns whether to call again, and with which `after`
+   */
   purge(input: {
     readonly eventRetentionMs: number
     readonly revocationRetentionMs: number
-  }): Promise<boolean>
+    readonly after?: string | undefined
+  }): Promise<{ readonly more: boolean; readonly after: string | undefined }>
   /** Resolves when a read and a (harmless) write would work. */
   ping(): Promise<void>
   /** For the checklist. */

@@ -700,7 +700,9 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
           owner,
         )
         const purge = async () => {
-          while (await store.purge({ eventRetentionMs: 24 * HOUR, revocationRetentionMs: HOUR }));
+          const limits = { eventRetentionMs: 24 * HOUR, revocationRetentionMs: HOUR }
+          let after: string | undefined = ""
+          for (let more = true; more; ) ({ more, after } = await store.purge({ ...limits, after }))
         }
         await purge()
         assert.ok(await store.findSession(session.id))
@@ -710,6 +712,30 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
         assert.equal(await store.findSession(session.id), undefined)
         assert.ok(await store.findSession(live.id))
         assert.deepEqual(await eventsOf(owner.id), [])
+      })
+      it("walks through all sessions in pieces, and deletes those that ended by themselves", async () => {
+        const { account: owner } = await signedIn()
+        const ended: string[] = []
+        const live: string[] = []
+        for (let made = 0; made < 2_100; made += 100) {
+          const batch = Array.from({ length: 100 }, (_, index) => {
+            const session = newSession({ idleMs: index % 3 === 0 ? HOUR : 90 * HOUR })
+            ;(index % 3 === 0 ? ended : live).push(session.id)
+            return store.startTrustedSession({ accountId: owner.id, session, events: [] })
+          })
+          await Promise.all(batch)
+        }
+        now += 3 * HOUR
+        const limits = { eventRetentionMs: 24 * HOUR, revocationRetentionMs: HOUR }
+        assert.equal((await store.purge(limits)).after, undefined)
+        assert.ok(await store.findSession(ended[0] ?? ""), "without a place to begin none are looked at")
+        let calls = 0
+        let after: string | undefined = ""
+        for (let more = true; more; calls++) ({ more, after } = await store.purge({ ...limits, after }))
+        assert.ok(calls >= 2, `${calls} calls`)
+        for (const id of ended) assert.equal(await store.findSession(id), undefined)
+        const left = new Set((await store.listSessions(owner.id)).map(({ id }) => id))
+        for (const id of live) assert.ok(left.has(id))
       })
       it("answers a ping, and after the end every verb fails", async () => {
         await store.ping()

@@ -1,5 +1,5 @@
 import { sql } from "../../core/statement.ts"
-import { readId } from "../rows.ts"
+import { readId, toBlob } from "../rows.ts"
 import type { RevocationPage, Store } from "../store.ts"
 import type { Executor, Row } from "./executor.ts"
 import { readNow } from "./find.ts"
@@ -49,9 +49,12 @@ const PURGE_OUTBOX = sql`
 const PURGE_REVOKED = sql`
   DELETE FROM nightlatch.session WHERE id IN
     (SELECT id FROM nightlatch.session WHERE revoked_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`
+const WALK = sql`
+  SELECT id FROM nightlatch.session WHERE id > $1 ORDER BY id OFFSET $2 - 1 LIMIT 1`
 const PURGE_ENDED = sql`
   DELETE FROM nightlatch.session WHERE id IN
-    (SELECT id FROM nightlatch.session WHERE least(idle_end, absolute_end) <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`
+    (SELECT id FROM nightlatch.session WHERE id > $1 AND ($2::bytea IS NULL OR id <= $2)
+      AND least(idle_end, absolute_end) <= $3 FOR UPDATE SKIP LOCKED)`
 const PURGE_EVENTS = sql`
   DELETE FROM nightlatch.event WHERE id IN
     (SELECT id FROM nightlatch.event WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)`
@@ -60,6 +63,8 @@ const PING = sql`UPDATE nightlatch.meta SET value = value WHERE key = 'ping' RET
 /** Per-recipient limits count a day back; an hour more for clocks. */
 const OUTBOX_KEPT_MS = 25 * 3_600_000
 const PIECE = 500
+/** Sessions looked at a call. */
+const WALKED = 2_000
 
 export async function readRevocations(
   db: Executor,
@@ -83,8 +88,8 @@ export async function readRevocations(
   }
 }
 
-/** A bounded piece of everything that has outlived its retention; true when there is more. */
-export async function purge(db: Executor, input: Parameters<Store["purge"]>[0]): Promise<boolean> {
+/** A bounded piece of everything that has outlived its retention. */
+export async function purge(db: Executor, input: Parameters<Store["purge"]>[0]): ReturnType<Store["purge"]> {
   const now = await readNow(db)
   const eventsBefore = now - input.eventRetentionMs
   const sessionsBefore = now - input.revocationRetentionMs
@@ -94,10 +99,18 @@ export async function purge(db: Executor, input: Parameters<Store["purge"]>[0]):
     await db.run(PURGE_STATES, now, PIECE),
     await db.run(PURGE_OUTBOX, now - OUTBOX_KEPT_MS, PIECE),
     await db.run(PURGE_REVOKED, sessionsBefore, PIECE),
-    await db.run(PURGE_ENDED, sessionsBefore, PIECE),
     await db.run(PURGE_EVENTS, eventsBefore, PIECE),
   ]
-  return deleted.some(({ changes }) => changes === PIECE)
+  const after = input.after === undefined ? undefined : await purgeEnded(db, sessionsBefore, input.after)
+  return { more: after !== undefined || deleted.some(({ changes }) => changes === PIECE), after }
+}
+
+/** @returns the last session looked at; undefined at the end */
+async function purgeEnded(db: Executor, before: number, after: string): Promise<string | undefined> {
+  const row = await db.first(WALK, toBlob(after), WALKED)
+  const last = row === undefined ? null : (row.id as Uint8Array)
+  await db.run(PURGE_ENDED, toBlob(after), last, before)
+  return last === null ? undefined : readId(last)
 }
 
 export async function ping(db: Executor): Promise<void> {

@@ -1,5 +1,5 @@
 import { sql } from "../../core/statement.ts"
-import { readId } from "../rows.ts"
+import { readId, toBlob } from "../rows.ts"
 import type { RevocationPage, Store } from "../store.ts"
 import type { Executor } from "./executor.ts"
 
@@ -17,8 +17,9 @@ const PURGE_OUTBOX = sql`
 const PURGE_REVOKED = sql`
   DELETE FROM session WHERE id IN
     (SELECT id FROM session WHERE revoked_at IS NOT NULL AND revoked_at <= ? LIMIT ?)`
-const PURGE_ENDED = sql`
-  DELETE FROM session WHERE id IN (SELECT id FROM session WHERE min(idle_end, absolute_end) <= ? LIMIT ?)`
+const WALK = sql`
+  SELECT max(id) AS last, count(*) AS looked FROM (SELECT id FROM session WHERE id > ? ORDER BY id LIMIT ?)`
+const PURGE_ENDED = sql`DELETE FROM session WHERE id > ? AND id <= ? AND min(idle_end, absolute_end) <= ?`
 const DECLARE_OLD = sql`UPDATE meta SET value = max(value, ?) WHERE key = 'event_purge_before'`
 const PURGE_EVENTS = sql`DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)`
 const PING_READ = sql`SELECT count(*) AS n FROM meta`
@@ -29,6 +30,8 @@ const OVERLAP_MS = 5_000
 /** Per-recipient limits count a day back; an hour more for clocks. */
 const OUTBOX_KEPT_MS = 25 * 3_600_000
 const PIECE = 500
+/** Sessions looked at a call: a few milliseconds. */
+const WALKED = 2_000
 
 export function readRevocations(
   db: Executor,
@@ -51,8 +54,12 @@ export function readRevocations(
   }
 }
 
-/** A bounded piece of everything that has outlived its retention; true when there is more. */
-export function purge(db: Executor, now: number, input: Parameters<Store["purge"]>[0]): boolean {
+/** A bounded piece of everything that has outlived its retention. */
+export function purge(
+  db: Executor,
+  now: number,
+  input: Parameters<Store["purge"]>[0],
+): Awaited<ReturnType<Store["purge"]>> {
   const eventsBefore = now - input.eventRetentionMs
   const sessionsBefore = now - input.revocationRetentionMs
   db.run(DECLARE_OLD, eventsBefore)
@@ -62,10 +69,20 @@ export function purge(db: Executor, now: number, input: Parameters<Store["purge"
     db.run(PURGE_STATES, now, PIECE),
     db.run(PURGE_OUTBOX, now - OUTBOX_KEPT_MS, PIECE),
     db.run(PURGE_REVOKED, sessionsBefore, PIECE),
-    db.run(PURGE_ENDED, sessionsBefore, PIECE),
     db.run(PURGE_EVENTS, eventsBefore, PIECE),
   ]
-  return deleted.some(({ changes }) => changes === PIECE)
+  const after = purgeEnded(db, sessionsBefore, input.after)
+  return { more: after !== undefined || deleted.some(({ changes }) => changes === PIECE), after }
+}
+
+/** @returns the last session looked at; undefined at the end */
+function purgeEnded(db: Executor, before: number, after: string | undefined): string | undefined {
+  if (after === undefined) return undefined
+  const from = toBlob(after)
+  const { last = null, looked = 0 } = db.first(WALK, from, WALKED) ?? {}
+  if (last === null) return undefined
+  db.run(PURGE_ENDED, from, last, before)
+  return looked === WALKED ? readId(last) : undefined
 }
 
 export function ping(db: Executor): void {
