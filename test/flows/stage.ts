@@ -8,8 +8,8 @@ import type { InboxMail } from "../../src/flows/mail/index.ts"
 import type { Latch, NightlatchOptions } from "../../src/index.ts"
 import { compose } from "../../src/latch/latch.ts"
 import { readPolicies } from "../../src/latch/policy.ts"
-import { openSqlite } from "../../src/store/sqlite/index.ts"
 import type { Store } from "../../src/store/store.ts"
+import { openStores } from "./engine.ts"
 
 export const PASSWORD = "violet kettle ninety moss"
 
@@ -80,11 +80,23 @@ export async function openStage(
     },
     ...options,
   })
-  const path = policies.given.database ?? ""
-  const latch = await compose(policies, wrap(await openSqlite({ path, clock, exclusive: true })))
-  listener = guard(latch, application)
+  const stores = await openStores(clock, policies.given.database ?? "")
+  const instances: Latch[] = []
+  for (const store of stores.all) instances.push(await compose(policies, wrap(store)))
+  const latch = together(instances)
+  const listeners = instances.map((instance) => guard(instance, application))
+  let turn = 0
+  listener = (request, response) => listeners[turn++ % listeners.length]?.(request, response)
 
-  function ask(path: string, { method, headers = {}, json, body }: Ask = {}): Promise<Answer> {
+  /** A change is heard of by all before the next request. */
+  async function ask(path: string, given: Ask = {}): Promise<Answer> {
+    const answer = await send(path, given)
+    const { method = given.json === undefined && given.body === undefined ? "GET" : "POST" } = given
+    if (instances.length > 1 && method !== "GET") await stores.settle()
+    return answer
+  }
+
+  function send(path: string, { method, headers = {}, json, body }: Ask): Promise<Answer> {
     const payload = json === undefined ? body : JSON.stringify(json)
     const type = json === undefined ? {} : { "content-type": "application/json" }
     const length = payload === undefined ? {} : { "content-length": String(Buffer.byteLength(payload)) }
@@ -139,6 +151,7 @@ export async function openStage(
     ask,
     async tick(milliseconds) {
       now += milliseconds
+      await stores.settle()
       while ((latch.facts().session.feedAgeMs ?? 99_999) > 1_000)
         await new Promise((later) => setTimeout(later, 20))
     },
@@ -154,6 +167,27 @@ export async function openStage(
       server.close()
       server.closeAllConnections()
       await latch.close()
+      await stores.drop()
+    },
+  }
+}
+
+/** Several instances as one, with the mails that any of them has sent. */
+function together(instances: readonly Latch[]): Latch {
+  const [first] = instances
+  if (first === undefined) throw new Error("no instance")
+  if (instances.length === 1) return first
+  const { inbox } = first
+  const mails: InboxMail[] = []
+  for (const each of instances) each.inbox?.onMail((mail) => void mails.unshift(mail))
+  return {
+    ...first,
+    inbox: inbox === undefined ? undefined : { ...inbox, list: () => mails },
+    async ready() {
+      return (await Promise.all(instances.map((each) => each.ready()))).every(Boolean)
+    },
+    async close() {
+      await Promise.all(instances.map((each) => each.close()))
     },
   }
 }
