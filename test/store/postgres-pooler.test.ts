@@ -105,10 +105,7 @@ if (PGBOUNCER === undefined) {
       })
 
       it("rotate one token once, and leave nothing on a connection that others get", async () => {
-        const stores = [
-          await openPostgres({ url: pooler.url }),
-          await openPostgres({ url: pooler.url }),
-        ]
+        const stores = [await openPostgres({ url: pooler.url }), await openPostgres({ url: pooler.url })]
         const id = toBase64url(randomBytes(16))
         const about = { passwordHash: "hash", roles: [], verified: true, events: [] }
         await stores[0]?.createAccount({ id, email: "a@example.com", ...about })
