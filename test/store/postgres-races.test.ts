@@ -18,7 +18,7 @@ import type {
 import { ask, withDatabase } from "./postgres-server.ts"
 
 const LONG = process.env.NIGHTLATCH_TEST_SCALE === "long"
-const ROUNDS = LONG ? 200 : 8
+const ROUNDS = LONG ? 100 : 8
 const HOUR = 3_600_000
 const MANY = { perRecipientHour: 1e6, perRecipientDay: 1e6, totalHour: 1e6 }
 const LIMITED = { type: "mail.limited" } as const
