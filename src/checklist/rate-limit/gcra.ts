@@ -3,7 +3,7 @@ import type { LimitAnswers } from "./answer.ts"
 import type { Rate } from "./rate.ts"
 
 /** Float sums of equal intervals may differ in the last bits; a thousandth of a millisecond is nothing to anybody. */
-export const ROUNDING_MS = 0.001
+const ROUNDING_MS = 0.001
 
 /** Milliseconds until a bucket that is full again in so many lets one more through; 0 or less when it does now. */
 export function waitOf(rate: Rate, fullInMs: number): number {
