@@ -9,7 +9,7 @@ import { createOauth, type ProviderTokens } from "../checklist/oauth/index.ts"
 import { createOverload, limitServer } from "../checklist/overload/index.ts"
 import { createPasswords } from "../checklist/password/index.ts"
 import { clientOf } from "../checklist/proxy/index.ts"
-import { createLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
+import { createLimiter, createSharedLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
 import { createKnownDevices, createRevocations, createSessions } from "../checklist/session/index.ts"
 import { createTokens } from "../checklist/token/index.ts"
 import { toBase64url } from "../core/bytes.ts"
@@ -29,6 +29,7 @@ import {
 import { createGuard, type Guard } from "../guard/index.ts"
 import { createPages } from "../pages/index.ts"
 import { withDeadline, withOneDeadline } from "../store/deadline.ts"
+import { openRedis } from "../store/redis/index.ts"
 import { openSqlite } from "../store/sqlite/index.ts"
 import type { Store } from "../store/store.ts"
 import { watchChanges } from "./changes.ts"
@@ -107,7 +108,10 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
   const { given, origin, basePath, ring } = policies
   const logger = withoutLongSegments(given.logger ?? silentLogger)
   const clock = given.clock ?? systemClock
+  let closeRedis = () => {}
   try {
+    const redis = policies.redis === undefined ? undefined : await openRedis(policies.redis, origin)
+    closeRedis = () => redis?.close()
     const accessLifetimeSeconds = policies.token.accessLifetimeSeconds
     const revocations = createRevocations({
       store,
@@ -129,7 +133,17 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       clock,
       capacity: policies.rateLimit.capacity,
     })
-    const signInLimits = createSignInLimits({ limiter, policy: policies.rateLimit })
+    const shared =
+      redis === undefined
+        ? undefined
+        : createSharedLimiter({
+            limiter,
+            buckets: redis.buckets,
+            whenGone: policies.rateLimit.whenSharedIsGone,
+            logger,
+          })
+    const named = shared ?? limiter
+    const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
     const overload = createOverload(policies.overload)
 
     const development = policies.loopback && policies.mail.transport === "inbox"
@@ -207,7 +221,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         ...pages.routes(own),
       ],
     })
-    const limits = createLimits({ limiter, policy: policies.rateLimit, routes: flows.routes })
+    const limits = createLimits({ limiter, named, policy: policies.rateLimit, routes: flows.routes })
     const session = createSessionCheck({ tokens, revocations, clock })
     const guard = createGuard({
       hosts: policies.hosts,
@@ -231,7 +245,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       ...limits,
     })
 
-    await revocations.start()
+    await Promise.all([revocations.start(), shared?.start()])
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
     if (given.hooks !== undefined) await changes.start()
     overload.start()
@@ -249,6 +263,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         policies,
         store: store.describe(),
         limiter,
+        shared,
         feedAgeMs: revocations.ageMs(clock()),
         concurrency: policies.password.concurrency,
         hashes: passwords.describe().begun,
@@ -302,12 +317,15 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
           changes.stop()
           overload.stop()
           await mailer.stop()
+          shared?.stop()
+          closeRedis()
           await store.close()
         })()
         return closing
       },
     }
   } catch (error) {
+    closeRedis()
     await store.close()
     throw error
   }

@@ -25,6 +25,7 @@ import {
   readPublicRoutes,
 } from "../guard/index.ts"
 import { type PagesPolicy, readPages } from "../pages/index.ts"
+import { type RedisPolicy, readRedis } from "../store/redis/index.ts"
 import { type NightlatchOptions, readOptions } from "./options.ts"
 
 /** Every option, read: each part by its room. */
@@ -50,6 +51,7 @@ export interface Policies {
   readonly password: PasswordPolicy
   readonly proxy: ProxyPolicy
   readonly rateLimit: RateLimitPolicy
+  readonly redis: RedisPolicy | undefined
   readonly session: SessionPolicy
   readonly token: TokenPolicy
   readonly pages: PagesPolicy
@@ -92,6 +94,7 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     password: readPassword(given.password, faults),
     proxy: readProxy(given.proxy, faults),
     rateLimit: readRateLimit(given.rateLimit, faults),
+    redis: readRedis(given.redis, faults),
     mail: readMail(given.mail, faults, { loopback }),
     pages: readPages(given.pages, { origin, basePath, loopback }, faults),
   }

@@ -29,7 +29,13 @@ export function reasonOf(error: unknown, depth: number = 0): string {
   if (!(error instanceof Error) || depth > 3) return "unknown"
   if (error.cause !== undefined) return reasonOf(error.cause, depth + 1)
   const { code } = error as NodeJS.ErrnoException
-  const word = typeof code === "string" ? code : /^-?([A-Z]{2,20})\b/.exec(error.message)?.[1]
+  const word = typeof code === "string" ? code : wordOf(error.message)
   if (word !== undefined) return WORDS[word] === undefined ? word : `${WORDS[word]} (${word})`
   return error instanceof LinkError ? error.message : error.name
+}
+
+/** The word with which an error of Redis begins; what a user may not do inside a script has none of its own in Redis 7. */
+function wordOf(message: string): string | undefined {
+  if (message.startsWith("ERR The user executing the script can't")) return "NOPERM"
+  return /^-?([A-Z]{2,20})\b/.exec(message)?.[1]
 }
