@@ -1,6 +1,7 @@
 import type { CommandDef } from "citty"
-import { openStore } from "../service/administration.ts"
-import { databasePath } from "../service/database-path.ts"
+import { placeOf } from "../checklist/database/index.ts"
+import { openDatabase } from "../service/administration.ts"
+import { databaseOf } from "../service/database.ts"
 import { command } from "./command.ts"
 import { print } from "./output.ts"
 import { configure, DATABASE_OPTION } from "./settings.ts"
@@ -10,9 +11,9 @@ export const migrate: CommandDef = command({
   args: { ...DATABASE_OPTION },
   async run({ args }) {
     const configuration = await configure({ database: args.database })
-    const store = await openStore(configuration, { make: true })
+    const store = await openDatabase(configuration, { make: true })
     await store.ping()
     await store.close()
-    print(`${databasePath(configuration)} has this version's schema.`)
+    print(`${placeOf(databaseOf(configuration))} has this version's schema.`)
   },
 })

@@ -29,8 +29,8 @@ import {
 import { createGuard, type Guard } from "../guard/index.ts"
 import { createPages } from "../pages/index.ts"
 import { withDeadline, withOneDeadline } from "../store/deadline.ts"
+import { openStore } from "../store/open.ts"
 import { openRedis } from "../store/redis/index.ts"
-import { openSqlite } from "../store/sqlite/index.ts"
 import type { Store } from "../store/store.ts"
 import { watchChanges } from "./changes.ts"
 import { type ChecklistRow, readChecklist } from "./checklist.ts"
@@ -98,7 +98,7 @@ export async function nightlatch(options: NightlatchOptions): Promise<Latch> {
   for (const [name, reason] of Object.entries(given.unsafe ?? {}))
     logger.warn({ unsafe: name, reason }, "weakened")
   const clock = given.clock ?? systemClock
-  const store = await openSqlite({ path: given.database ?? "", clock, logger, exclusive: true })
+  const store = await openStore(policies.database, { clock, logger, exclusive: true })
   return compose(policies, store)
 }
 

@@ -28,8 +28,13 @@ export interface NightlatchOptions {
   readonly origin: string
   /** Root secret of at least 32 random bytes, or several: the first signs, all verify. Required. */
   readonly secret: SecretOption
-  /** Path of the SQLite file, or `:memory:`. Required. */
+  /**
+   * Path of the SQLite file, `:memory:`, or `postgres://user:password@host:port/database` (needs the package `pg`).
+   * Required. A server that is not on this machine has to prove who it is by its certificate.
+   */
   readonly database: string
+  /** The same PostgreSQL without a pooler between, which makes revocations reach all instances at once. Default `database`. */
+  readonly databaseDirect?: string
   /**
    * `redis://` or `rediss://`, or a connection of your own: limits by name are then counted together by all processes of this
    * origin, and they hear of a revocation at once. One server or one with replicas, no cluster. Default none.
@@ -91,6 +96,7 @@ const SCHEMA = z.strictObject({
   origin: z.string("it is missing, or not a text"),
   secret: room,
   database: z.string("it is missing, or not a text").min(1, "it is empty"),
+  databaseDirect: z.string().min(1, "it is empty").optional(),
   redis: room,
   basePath: z.string().optional(),
   hosts: z.array(z.string()).optional(),
@@ -148,14 +154,6 @@ export function readOptions(input: unknown, faults: Faults): ReadOptions {
       "basePath",
       "it is not a path of lower-case segments",
       'Write it like "/auth", without a slash at the end.',
-    )
-  }
-  if (typeof given.database === "string" && /^[a-z][a-z0-9+.-]+:\/\//i.test(given.database)) {
-    faults.add(
-      "store.not_built",
-      "database",
-      "only SQLite is built; other databases are not built yet",
-      "Name a file, for example ./data/nightlatch.db.",
     )
   }
   return { given, origin: readOrigin(given.origin, faults), basePath }

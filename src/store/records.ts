@@ -1,4 +1,5 @@
 import type { NewEvent } from "../core/event.ts"
+import type { DatabaseFacts } from "../core/facts.ts"
 import type { Transport } from "../core/session.ts"
 
 export interface Account {
@@ -290,12 +291,18 @@ export type Peek =
     }
   | { readonly verdict: "late-parent" | "reuse" | "rollback" | "ended" | "unknown" }
 
+/** Where the database is: a path or `:memory:`, or a server by its URL. */
+export type DatabasePlace =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | {
+      readonly kind: "postgres"
+      readonly url: string
+      /** The same database without a pooler between. */
+      readonly direct?: string
+    }
+
 export interface StoreFacts {
-  readonly engine: "sqlite"
-  readonly location: "file" | "memory"
-  readonly fileMode: number | undefined
-  readonly folderMode: number | undefined
-  readonly durable: boolean
-  /** How many distinct statement texts were prepared so far. */
+  readonly database: DatabaseFacts
+  /** How many distinct statement texts ran so far. */
   readonly statements: number
 }

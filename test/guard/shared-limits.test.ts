@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { after, before, describe, it } from "node:test"
+import { after, before, it } from "node:test"
 import { setTimeout as delay } from "node:timers/promises"
 import { Hono } from "hono"
 import * as hono from "../../src/adapters/hono.ts"
@@ -11,7 +11,7 @@ import * as node from "../../src/adapters/node.ts"
 import * as web from "../../src/adapters/web.ts"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
 import { type Latch, type NightlatchOptions, nightlatch } from "../../src/index.ts"
-import { noOwnRedis, type RedisServer, startRedis } from "../store/redis-server.ts"
+import { type RedisServer, startRedis, withOwnRedis } from "../store/redis-server.ts"
 
 const ORIGIN = "http://localhost:3000"
 
@@ -104,7 +104,7 @@ async function overSocket(
   }
 }
 
-describe("three instances with one Redis", { skip: noOwnRedis }, () => {
+withOwnRedis("three instances with one Redis", () => {
   let server: RedisServer
   let instances: readonly Instance[]
   const logged: string[] = []

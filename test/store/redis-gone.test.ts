@@ -1,7 +1,7 @@
 /** Redis that dies, hangs or refuses while requests come: none is lost, memory takes over, and it comes back by itself. */
 import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
-import { after, before, describe, it, type TestContext } from "node:test"
+import { after, before, it, type TestContext } from "node:test"
 import { setTimeout as delay } from "node:timers/promises"
 import {
   createLimiter,
@@ -12,7 +12,7 @@ import {
 } from "../../src/checklist/rate-limit/index.ts"
 import { Faults } from "../../src/core/misuse.ts"
 import { openRedis, readRedis } from "../../src/store/redis/index.ts"
-import { noOwnRedis, type RedisServer, startRedis } from "./redis-server.ts"
+import { type RedisServer, startRedis, withOwnRedis } from "./redis-server.ts"
 import { startTcpProxy } from "./tcp-proxy.ts"
 
 interface Instance {
@@ -56,7 +56,7 @@ const gone = ({ shared }: Instance) => shared.describe().gone !== undefined
 const five = parseRate("5/hour", "rate", new Faults())
 const key = () => randomBytes(8).toString("hex")
 
-describe("limits that are shared in Redis", { skip: noOwnRedis }, () => {
+withOwnRedis("limits that are shared in Redis", () => {
   let server: RedisServer
   before(async () => {
     server = await startRedis()
@@ -109,7 +109,7 @@ describe("limits that are shared in Redis", { skip: noOwnRedis }, () => {
   })
 })
 
-describe("a Redis that dies", { skip: noOwnRedis }, () => {
+withOwnRedis("a Redis that dies", () => {
   it("loses no request; memory goes on, and Redis when it is back", async (t) => {
     const server = await startRedis()
     t.after(() => server.close())
@@ -184,7 +184,7 @@ describe("a Redis that dies", { skip: noOwnRedis }, () => {
   })
 })
 
-describe("a Redis that hangs", { skip: noOwnRedis }, () => {
+withOwnRedis("a Redis that hangs", () => {
   it("is waited for a moment, by those who ask then, and by nobody after", async (t) => {
     const server = await startRedis()
     t.after(() => server.close())
@@ -225,7 +225,7 @@ describe("a Redis that hangs", { skip: noOwnRedis }, () => {
   })
 })
 
-describe("a Redis that answers and does not count", { skip: noOwnRedis }, () => {
+withOwnRedis("a Redis that answers and does not count", () => {
   let server: RedisServer
   let admin: Awaited<ReturnType<typeof openAdmin>>
   before(async () => {

@@ -1,12 +1,13 @@
 /** A real Redis for tests: one that is there, or one of our own that may be killed. */
+import assert from "node:assert/strict"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { chownSync, mkdtempSync, rmSync } from "node:fs"
 import { type AddressInfo, connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { describe, it } from "node:test"
 
-const REQUIRED = process.env.REQUIRE_SERVICES === "1"
 /** Debian's `nobody`: a server started by root has no need of its rights. */
 const NOBODY = 65_534
 
@@ -21,16 +22,29 @@ export interface RedisServer {
   close(): Promise<void>
 }
 
-/** Why tests with an own server are skipped; undefined when `redis-server` is here, or has to be. */
-export const noOwnRedis: string | undefined =
-  REQUIRED || spawnSync("redis-server", ["--version"]).status === 0
-    ? undefined
-    : "redis-server is not installed"
+/** Whether a server of our own can be started here. */
+const canStart = spawnSync("redis-server", ["--version"]).status === 0
 
 const found = process.env.REDIS_URL ?? ((await answers(6379)) ? "redis://127.0.0.1:6379" : undefined)
 
-/** Why tests with any server are skipped. */
-export const noRedis: string | undefined = found === undefined ? noOwnRedis : undefined
+/** For tests that share a server with others. */
+export function withRedis(name: string, body: () => void): void {
+  suite(name, found !== undefined || canStart, body)
+}
+
+/** For tests that kill it, or change what it does. */
+export function withOwnRedis(name: string, body: () => void): void {
+  suite(name, canStart, body)
+}
+
+function suite(name: string, possible: boolean, body: () => void): void {
+  if (possible) describe(name, body)
+  else
+    it(name, (t) => {
+      assert.notEqual(process.env.REQUIRE_SERVICES, "1", "there is no Redis")
+      t.skip("no Redis")
+    })
+}
 
 /** The server of `REDIS_URL`, the one at the standard port, or one of our own. */
 export async function useRedis(): Promise<{ readonly url: string; close(): Promise<void> }> {
@@ -96,7 +110,7 @@ function answers(port: number): Promise<boolean> {
   })
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const { port } = server.address() as AddressInfo

@@ -1,7 +1,7 @@
 /** Rate-limit buckets in a real Redis: the same decisions as in memory, whoever asks at the same time. */
 import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
-import { after, before, describe, it } from "node:test"
+import { after, before, it } from "node:test"
 import { setTimeout as delay } from "node:timers/promises"
 import fc from "fast-check"
 import { Redis } from "ioredis"
@@ -12,7 +12,7 @@ import { Faults } from "../../src/core/misuse.ts"
 import type { SharedBucket, SharedBuckets } from "../../src/core/shared-buckets.ts"
 import { UnavailableError } from "../../src/core/unavailable.ts"
 import { connectRedis, type RedisConnection, readRedis, redisBuckets } from "../../src/store/redis/index.ts"
-import { noOwnRedis, noRedis, startRedis, useRedis } from "./redis-server.ts"
+import { startRedis, useRedis, withOwnRedis, withRedis } from "./redis-server.ts"
 
 const LONG = process.env.NIGHTLATCH_TEST_SCALE === "long"
 
@@ -39,7 +39,7 @@ const bucket = ({ intervalMs, burst }: Rate, id = randomBytes(16).toString("lati
   burst,
 })
 
-describe("rate-limit buckets in Redis", { skip: noRedis }, () => {
+withRedis("rate-limit buckets in Redis", () => {
   const namespace = `nl:test-${randomBytes(6).toString("hex")}:`
   let server: Awaited<ReturnType<typeof useRedis>>
   /** As many processes would have them. */
@@ -239,7 +239,7 @@ describe("rate-limit buckets in Redis", { skip: noRedis }, () => {
   })
 })
 
-describe("a Redis that refuses", { skip: noOwnRedis }, () => {
+withOwnRedis("a Redis that refuses", () => {
   async function reason(url: string): Promise<string> {
     const connection = await connect(url)
     const error = await redisBuckets(connection, "nl:test:")

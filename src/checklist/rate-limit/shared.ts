@@ -34,10 +34,15 @@ export interface SharedState {
 }
 
 const ANSWER_MS = 250
+/** A process that looks later than this at its timer has no right to call somebody else late. */
+const OWN_DELAY_MS = 50
 const PROBE_MS = 1_000
+/** At a start everything is late. */
+const FIRST_ANSWER_MS = 2_000
 /** A bucket that only probes use, and that they cannot empty. */
 const PROBE: SharedBucket = { id: "nightlatch-probe", intervalMs: 1, burst: 1_000_000 }
 
+const LATE = "it does not answer in time"
 const REFUSED: Refusal = {
   ...UNAVAILABLE,
   reason: "the shared limits are gone, and rateLimit.whenSharedIsGone refuses",
@@ -45,7 +50,9 @@ const REFUSED: Refusal = {
 
 /** A request that waits for the store. */
 interface Waiting {
-  readonly lateAt: number
+  lateAt: number
+  /** Whether it waits longer already, because this process was late itself. */
+  forgiven: boolean
   giveUp(): void
 }
 
@@ -80,10 +87,11 @@ export function createSharedLimiter(input: {
     const { promise, resolve } = Promise.withResolvers<Pass | Refusal>()
     const turn = {
       lateAt: performance.now() + ANSWER_MS,
+      forgiven: false,
       giveUp: () => resolve(withoutStore(wanted)),
     }
     waiting.add(turn)
-    late ??= setTimeout(look, ANSWER_MS)
+    late ??= setTimeout(look, ANSWER_MS, turn.lateAt)
     buckets.take(wanted.map(bucketOf)).then(
       (taken) => {
         if (waiting.delete(turn)) resolve(judge(wanted, taken))
@@ -95,23 +103,25 @@ export function createSharedLimiter(input: {
     return promise
   }
 
-  /** One timer for all: it looks at the oldest, after what has arrived meanwhile was read, since this process may be the late one. */
-  function look(): void {
-    setImmediate(() => {
-      late = undefined
-      const [oldest] = waiting
-      if (oldest === undefined) return
-      const leftMs = oldest.lateAt - performance.now()
-      if (leftMs <= 0) lose("it does not answer in time")
-      else late = setTimeout(look, leftMs)
-    })
+  /** One timer for all that wait: it looks at the oldest. */
+  function look(dueAt: number): void {
+    late = undefined
+    const [oldest] = waiting
+    if (oldest === undefined) return
+    const now = performance.now()
+    if (oldest.lateAt <= now && now - dueAt > OWN_DELAY_MS && !oldest.forgiven) {
+      oldest.forgiven = true
+      oldest.lateAt = now + ANSWER_MS
+    }
+    if (oldest.lateAt <= now) lose(LATE)
+    else late = setTimeout(look, oldest.lateAt - now, oldest.lateAt)
   }
 
   /** Everybody who waits is answered without the store, and nobody waits for it until it has answered a probe. */
   function lose(reason: string): void {
     if (probing === undefined) {
       logger.error({ place, reason, whenGone }, "rate-limit: shared limits are gone")
-      probing = setInterval(() => void probe(), PROBE_MS)
+      probing = setInterval(() => void probe(ANSWER_MS), PROBE_MS)
       probing.unref()
     }
     gone = reason
@@ -121,12 +131,9 @@ export function createSharedLimiter(input: {
   }
 
   /** Counts as a request does: a store that answers but cannot write is not back. */
-  async function probe(): Promise<void> {
+  async function probe(withinMs: number): Promise<void> {
     const inTime = Promise.withResolvers<never>()
-    const timer = setTimeout(
-      () => inTime.reject(new UnavailableError("it does not answer in time")),
-      ANSWER_MS,
-    )
+    const timer = setTimeout(() => inTime.reject(new UnavailableError(LATE)), withinMs)
     try {
       await Promise.race([buckets.take([PROBE]), inTime.promise])
       if (probing !== undefined) logger.info({ place }, "rate-limit: shared limits are back")
@@ -153,7 +160,7 @@ export function createSharedLimiter(input: {
     takeAddress: (name, rate, address) => takeAll([{ name, rate, address }]),
     takeAll,
     describe: () => ({ place, gone, whenGone, missed }),
-    start: probe,
+    start: () => probe(FIRST_ANSWER_MS),
     stop() {
       clearInterval(probing)
       clearTimeout(late)

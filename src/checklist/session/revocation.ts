@@ -61,9 +61,7 @@ export function createRevocations(input: {
   const retentionMs = input.accessLifetimeSeconds * 1000 + SKEW_MS + MARGIN_MS
   const sessions = new Map<string, number>()
   const epochs = new Map<string, Held>()
-  // Whatever was revoked longer ago has outlived every access token: neither a start nor a store clock that went back asks
-  // for more.
-  let since: number | undefined
+  let cursor: string | undefined
   let readyAt = 0
   let asOf: number | undefined
   let sweptAt = 0
@@ -98,14 +96,15 @@ export function createRevocations(input: {
     const number = ++latest
     pending = { number, startedAt }
     try {
-      const read = await store.readRevocations(since ?? startedAt - retentionMs)
+      // Whatever was revoked longer ago has outlived every access token.
+      const position = cursor === undefined ? {} : { cursor }
+      const read = await store.readRevocations({ ...position, withinMs: retentionMs })
       for (const { sessionId, revokedAt } of read.sessions) hold(sessionId, revokedAt + retentionMs)
       for (const { accountId, epoch } of read.epochs) holdEpoch(accountId, epoch, read.now + retentionMs)
       if (readyAt === 0) readyAt = read.now
-      // An answer that was given up still adds revocations, but only the newest poll moves the marks. A store clock
-      // that went back would hide what is revoked until it has caught up, so then what can matter is read again.
+      // An answer that was given up still adds revocations, but only the newest poll moves the marks.
       if (number !== latest) return
-      since = since !== undefined && read.now < since ? read.now - retentionMs : read.now
+      cursor = read.cursor
       asOf = startedAt
       giveUpMs = GIVE_UP_MS
       sweep(startedAt)

@@ -163,10 +163,12 @@ function createStore(parts: {
     readRevocations: readNow(upkeep.readRevocations),
     ping: () => writer.write(() => upkeep.ping(db)),
     describe: () => ({
-      engine: "sqlite",
-      location: path === MEMORY ? "memory" : "file",
-      ...(path === MEMORY ? { fileMode: undefined, folderMode: undefined } : modesOf(path)),
-      durable: path !== MEMORY,
+      database: {
+        engine: "sqlite",
+        location: path === MEMORY ? "memory" : "file",
+        ...(path === MEMORY ? { fileMode: undefined, folderMode: undefined } : modesOf(path)),
+        durable: path !== MEMORY,
+      },
       statements: db.statements,
     }),
     close() {

@@ -1,12 +1,12 @@
 import type { Logger } from "../../core/logger.ts"
 import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
+import { readBytes, readSession, toBlob } from "../rows.ts"
 import type { EndReason, Peek, RefreshPresentation, RefreshResult, RefreshVerdict, Store } from "../store.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { findAccount } from "./find.ts"
 import { insertMail } from "./mail.ts"
-import { readBytes, readSession, toBlob } from "./rows.ts"
 
 /**
  * The decision, in one statement beside the row it is about. `counted_from` is the moment both windows count from: the
