@@ -110,7 +110,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
   const clock = given.clock ?? systemClock
   let closeRedis = () => {}
   try {
-    const redis = policies.redis === undefined ? undefined : await openRedis(policies.redis, origin)
+    const redis = policies.redis === undefined ? undefined : await openRedis(policies.redis, origin, logger)
     closeRedis = () => redis?.close()
     const accessLifetimeSeconds = policies.token.accessLifetimeSeconds
     const revocations = createRevocations({
@@ -119,6 +119,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       logger,
       accessLifetimeSeconds,
       acceptStale: given.unsafe?.acceptRevokedUntilExpiry !== undefined,
+      onNote: () => redis?.feed.tell(),
     })
     const tokens = createTokens({ policy: policies.token, keys: ring.keys("access-signing"), origin, clock })
     const sessions = createSessions({ policy: policies.session, ring, store, tokens, revocations, logger })
@@ -245,7 +246,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       ...limits,
     })
 
-    await Promise.all([revocations.start(), shared?.start()])
+    await Promise.all([revocations.start(), shared?.start(), redis?.feed.listen(() => revocations.wake())])
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
     if (given.hooks !== undefined) await changes.start()
     overload.start()

@@ -10,6 +10,7 @@ import {
   parseRate,
   type SharedLimiter,
 } from "../../src/checklist/rate-limit/index.ts"
+import { silentLogger } from "../../src/core/logger.ts"
 import { Faults } from "../../src/core/misuse.ts"
 import { openRedis, readRedis } from "../../src/store/redis/index.ts"
 import { type RedisServer, startRedis, withOwnRedis } from "./redis-server.ts"
@@ -29,7 +30,7 @@ async function open(
 ): Promise<Instance> {
   const policy = readRedis(url, new Faults())
   assert.ok(policy !== undefined)
-  const redis = await openRedis(policy, new URL("https://api.example.com"))
+  const redis = await openRedis(policy, new URL("https://api.example.com"), silentLogger)
   const logged: string[] = []
   const log = (level: string) => (fields: object, message: string) =>
     void logged.push(`${level} ${message} ${JSON.stringify(fields)}`)

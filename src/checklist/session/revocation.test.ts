@@ -12,6 +12,8 @@ interface Rig {
   readonly set: Revocations
   readonly answer: (change?: Partial<Read>) => Read
   now: number
+  /** How often others were told of a revocation. */
+  noted: number
   read: (input: Question) => Promise<Read>
   readonly asked: Question[]
 }
@@ -19,6 +21,7 @@ interface Rig {
 function rig(acceptStale = false): Rig {
   const it = {
     now: 1_000_000_000,
+    noted: 0,
     asked: [] as Question[],
     read: async (_input: Question): Promise<Read> => it.answer(),
     /** What the store knows at this moment; its cursor is a word of its own. */
@@ -41,6 +44,7 @@ function rig(acceptStale = false): Rig {
     logger: silentLogger,
     accessLifetimeSeconds: 900,
     acceptStale,
+    onNote: () => void it.noted++,
   })
   return Object.assign(it, { set })
 }
@@ -96,6 +100,45 @@ test("a revocation of another process counts after one poll, and so does a raise
     [undefined, `at ${before}`],
   )
   assert.equal(it.asked[0]?.withinMs, it.asked[1]?.withinMs)
+})
+
+test("others are told of what this process revokes, and not of what it read", async () => {
+  const it = rig()
+  it.read = async () => it.answer({ sessions: [{ sessionId: "a", revokedAt: it.now }] })
+  await it.set.poll()
+  assert.equal(it.noted, 0)
+  it.set.note("b")
+  assert.equal(it.noted, 1)
+})
+
+test("whoever is woken asks at once, once for many calls, and again after a poll that was under way", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] })
+  const it = rig()
+  it.set.wake()
+  assert.equal(it.asked.length, 0, "not before the start")
+  await it.set.start()
+  t.after(() => it.set.stop())
+  const answers: (() => void)[] = []
+  it.read = () => new Promise((resolve) => answers.push(() => resolve(it.answer())))
+  const until = async (count: number) => {
+    while (it.asked.length < count) await new Promise((later) => setTimeout(later, 5))
+  }
+  for (let count = 0; count < 100; count++) it.set.wake()
+  await until(2)
+  await new Promise((later) => setTimeout(later, 120))
+  assert.equal(it.asked.length, 2, "a hundred calls are one")
+  it.set.wake()
+  await new Promise((later) => setTimeout(later, 120))
+  assert.equal(it.asked.length, 2, "none while one is under way")
+  answers.shift()?.()
+  await until(3)
+  answers.shift()?.()
+  await new Promise((later) => setTimeout(later, 120))
+  assert.equal(it.asked.length, 3)
+  it.set.stop()
+  it.set.wake()
+  await new Promise((later) => setTimeout(later, 60))
+  assert.equal(it.asked.length, 3, "none after the end")
 })
 
 test("a poll never shortens what this process noted", async () => {

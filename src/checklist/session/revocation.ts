@@ -30,10 +30,14 @@ export interface Revocations {
   start(): Promise<void>
   /** One poll now; never throws. */
   poll(): Promise<void>
+  /** Something may have been revoked elsewhere: a poll at once, though never two together. The poll each second goes on. */
+  wake(): void
   stop(): void
 }
 
 const POLL_MS = 1_000
+/** However often we are woken, the store is not asked more often than this. */
+const WAKE_MS = 50
 /** Ten polls without an answer; sessions.md. */
 const STALE_MS = 10_000
 /** Access tokens allow 60 s of skew, and 30 s cover a poll's overlap and a slow sweep. */
@@ -56,6 +60,8 @@ export function createRevocations(input: {
   readonly accessLifetimeSeconds: number
   /** `unsafe.acceptRevokedUntilExpiry`: believe the set however old it is. */
   readonly acceptStale: boolean
+  /** Called for each revocation of this process, to wake the others. */
+  readonly onNote?: () => void
 }): Revocations {
   const { store, clock, logger } = input
   const retentionMs = input.accessLifetimeSeconds * 1000 + SKEW_MS + MARGIN_MS
@@ -70,6 +76,9 @@ export function createRevocations(input: {
   let giveUpMs = GIVE_UP_MS
   let timer: NodeJS.Timeout | undefined
   let failing = false
+  let woken: NodeJS.Timeout | undefined
+  let wokenAt = Number.NEGATIVE_INFINITY
+  let missed = false
 
   function hold(sessionId: string, until: number): void {
     if ((sessions.get(sessionId) ?? 0) < until) sessions.set(sessionId, until)
@@ -112,6 +121,7 @@ export function createRevocations(input: {
       failing = false
     } finally {
       if (pending?.number === number) pending = undefined
+      if (missed) wake()
     }
   }
 
@@ -122,6 +132,20 @@ export function createRevocations(input: {
       fail("it does not answer")
     }
     await load().catch((error: unknown) => fail(error instanceof Error ? error.message : "unknown"))
+  }
+
+  function wake(): void {
+    if (timer === undefined || woken !== undefined) return
+    woken = setTimeout(
+      () => {
+        woken = undefined
+        wokenAt = performance.now()
+        // The poll under way may have read before the revocation that woke us.
+        missed = pending !== undefined
+        void poll()
+      },
+      Math.max(0, wokenAt + WAKE_MS - performance.now()),
+    ).unref()
   }
 
   function fail(why: string): void {
@@ -137,7 +161,10 @@ export function createRevocations(input: {
       return asOf !== undefined && (input.acceptStale || Math.abs(now - asOf) < STALE_MS)
     },
     ageMs: (now) => (asOf === undefined ? undefined : Math.max(0, now - asOf)),
-    note: (sessionId) => hold(sessionId, clock() + retentionMs),
+    note(sessionId) {
+      hold(sessionId, clock() + retentionMs)
+      input.onNote?.()
+    },
     get readyAt() {
       return readyAt
     },
@@ -153,8 +180,10 @@ export function createRevocations(input: {
       timer ??= setInterval(poll, POLL_MS).unref()
     },
     poll,
+    wake,
     stop() {
       clearInterval(timer)
+      clearTimeout(woken)
       timer = undefined
     },
   }
