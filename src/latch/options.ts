@@ -22,6 +22,8 @@ import type { MailOptions } from "../flows/mail/index.ts"
 import type { PagesOptions } from "../pages/index.ts"
 import type { RedisOption } from "../store/redis/index.ts"
 
+export type { RedisConnection } from "../store/redis/index.ts"
+
 /** Everything not named is safe already; everything named is checked before the first request. */
 export interface NightlatchOptions {
   /** What the browser's address bar shows, for example `https://api.example.com`. Required: cookies, links and keys follow from it. */

@@ -59,6 +59,10 @@ export interface Policies {
   readonly pages: PagesPolicy
 }
 
+function sharesLimits({ redis }: Policies): boolean {
+  return redis !== undefined
+}
+
 const MEMORY: DatabasePlace = { kind: "sqlite", path: ":memory:" }
 
 /**
@@ -110,6 +114,14 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
       "session.idleSeconds",
       "an idle session would end before its access token",
       "Make session.idleSeconds longer than token.accessLifetimeSeconds.",
+    )
+  }
+  if (given.rateLimit?.whenSharedIsGone !== undefined && !sharesLimits(policies)) {
+    faults.add(
+      "rate-limit.not_shared",
+      "rateLimit.whenSharedIsGone",
+      "limits are counted by this process alone, so nothing shared can be gone",
+      "Remove it, or set redis (NIGHTLATCH_REDIS).",
     )
   }
   const open = [

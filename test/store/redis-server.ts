@@ -37,12 +37,17 @@ export function withOwnRedis(name: string, body: () => void): void {
   suite(name, canStart, body)
 }
 
+/** For tests that make certificates for it as well. */
+export function withRedisAndOpenssl(name: string, body: () => void): void {
+  suite(name, canStart && spawnSync("openssl", ["version"]).status === 0, body)
+}
+
 function suite(name: string, possible: boolean, body: () => void): void {
   if (possible) describe(name, body)
   else
     it(name, (t) => {
-      assert.notEqual(process.env.REQUIRE_SERVICES, "1", "there is no Redis")
-      t.skip("no Redis")
+      assert.notEqual(process.env.REQUIRE_SERVICES, "1", "there is no Redis, or no openssl")
+      t.skip("no Redis, or no openssl")
     })
 }
 
@@ -110,7 +115,7 @@ function answers(port: number): Promise<boolean> {
   })
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const { port } = server.address() as AddressInfo

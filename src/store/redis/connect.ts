@@ -29,6 +29,8 @@ export async function connectRedis(address: RedisAddress): Promise<OwnedConnecti
       ...(address.password === undefined ? {} : { password: address.password }),
       database: address.database,
       disableOfflineQueue: true,
+      // Whoever asks does not wait for ever, and the link gives up one that hangs; a signal for each command costs more than it.
+      commandOptions: { timeout: 0 },
       disableClientInfo: true,
       maintNotifications: "disabled",
     })

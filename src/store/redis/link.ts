@@ -121,9 +121,16 @@ class Line {
 
   send(command: readonly string[]): Promise<unknown> {
     this.#asked++
-    return this.#client.sendCommand(command).finally(() => {
-      this.#answered++
-    })
+    return this.#client.sendCommand(command).then(
+      (answer) => {
+        this.#answered++
+        return answer
+      },
+      (error: unknown) => {
+        this.#answered++
+        throw error
+      },
+    )
   }
 
   end(cause: unknown): void {
