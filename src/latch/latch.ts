@@ -314,7 +314,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       close() {
         closing ??= (async () => {
           upkeep.stop()
-          revocations.stop()
+          await revocations.stop()
           changes.stop()
           overload.stop()
           await mailer.stop()

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts"
 import type { Logger } from "../core/logger.ts"
-import { openSqlite } from "./sqlite/index.ts"
-import type { DatabasePlace, Store } from "./store.ts"
+import { openSqlite, planSqlite } from "./sqlite/index.ts"
+import type { DatabasePlace, MigrationPlan, Store } from "./store.ts"
 
 /**
  * Opens the store of a place and brings its schema up to date.
@@ -18,4 +18,11 @@ export async function openStore(
   const { openPostgres } = await import("./postgres/index.ts")
   const { logger } = options
   return openPostgres({ ...place, ...(logger === undefined ? {} : { logger }) })
+}
+
+/** What opening would change; changes nothing. @throws like `openStore` */
+export async function planStore(place: DatabasePlace): Promise<MigrationPlan> {
+  if (place.kind === "sqlite") return planSqlite(place.path)
+  const { planPostgres } = await import("./postgres/index.ts")
+  return planPostgres(place)
 }

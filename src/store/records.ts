@@ -301,6 +301,19 @@ export type DatabasePlace =
       readonly direct?: string
     }
 
+/** What a migration would do. */
+export interface MigrationPlan {
+  /** Of the schema now; 0 when there is none. */
+  readonly version: number
+  /** In this order, in one transaction. */
+  readonly steps: readonly {
+    readonly version: number
+    readonly sql: string
+    /** The oldest version whose programs may go on beside it; undefined where one program has the database for itself. */
+    readonly compatibleFrom?: number
+  }[]
+}
+
 export interface StoreFacts {
   readonly database: DatabaseFacts
   /** How many distinct statement texts ran so far. */

@@ -133,6 +133,11 @@ export interface Store {
    * over), all of the last `withinMs`. A cursor means something only to the engine that made it.
    */
   readRevocations(input: { readonly cursor?: string; readonly withinMs: number }): Promise<RevocationPage>
+  /**
+   * Where it is cheap to hear of revocations at once: calls `wake` whenever a poll is worth it. Promises nothing, since the
+   * poll of each second does, and never throws. @returns what ends it
+   */
+  watchRevocations?(wake: () => void): () => Promise<void>
 
   // ---- passwords and one-time tokens
   /** Reads a live token of exactly this purpose without redeeming it. */

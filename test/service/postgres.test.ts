@@ -70,6 +70,13 @@ withDatabase("two services on one PostgreSQL", (url) => {
     )
   })
 
+  it("have nothing to migrate, and print the roles for a server that is prepared anew", async () => {
+    assert.match((await run("migrate", "--plan")).out, /nothing to do/)
+    const { out } = await run("migrate", "--roles")
+    assert.match(out, /^CREATE ROLE nightlatch_service LOGIN;$/m)
+    assert.equal((await run("migrate", "--roles", "--plan")).code, 2)
+  })
+
   it("refuse a password on the command line, whatever it is for", async () => {
     const secret = "postgres://app:marked-word@127.0.0.1/app"
     const { code, out, error } = await command(folder.path, ["user", "list", "--database", secret])

@@ -1,6 +1,6 @@
 /** A server of one's own that may be killed: Debian's binaries, a folder that goes afterwards, a user without rights. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { chownSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { chownSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
@@ -23,8 +23,15 @@ export function canMakeCluster(): boolean {
   return newestBinaries() !== undefined && unprivileged() !== undefined
 }
 
-/** @returns undefined where there are no binaries, or nobody without rights to run them */
-export async function makeCluster(): Promise<Cluster | undefined> {
+/**
+ * @param files beside its tables, by name, which only the server reads
+ * @param settings more of them, as `name=value`
+ * @returns undefined where there are no binaries, or nobody without rights to run them
+ */
+export async function makeCluster(
+  files: Readonly<Record<string, string>> = {},
+  settings: readonly string[] = [],
+): Promise<Cluster | undefined> {
   const bin = newestBinaries()
   const user = unprivileged()
   if (bin === undefined || user === undefined) return undefined
@@ -38,6 +45,10 @@ export async function makeCluster(): Promise<Cluster | undefined> {
     { ...user, cwd: folder },
   )
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`)
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(data, name), content, { mode: 0o600 })
+    chownSync(join(data, name), user.uid, user.gid)
+  }
   let postmaster: ChildProcess | undefined
   let ended: Promise<unknown> = Promise.resolve()
 
@@ -46,7 +57,10 @@ export async function makeCluster(): Promise<Cluster | undefined> {
     async start() {
       const child = spawn(
         join(bin, "postgres"),
-        ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder],
+        [
+          ...["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", folder],
+          ...settings.flatMap((setting) => ["-c", setting]),
+        ],
         { ...user, cwd: folder, stdio: "ignore" },
       )
       postmaster = child
@@ -74,8 +88,8 @@ export async function makeCluster(): Promise<Cluster | undefined> {
   }
 }
 
-/** PostgreSQL refuses to run as root. */
-function unprivileged(): { uid: number; gid: number } | undefined {
+/** PostgreSQL refuses to run as root, and so does PgBouncer. */
+export function unprivileged(): { uid: number; gid: number } | undefined {
   const { uid, gid } = userInfo()
   if (uid !== 0) return { uid, gid }
   const line = readFileSync("/etc/passwd", "utf8")
@@ -85,7 +99,7 @@ function unprivileged(): { uid: number; gid: number } | undefined {
   return theirs === undefined ? undefined : { uid: Number(theirs), gid: Number(group) }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   const server = createServer()
   return new Promise((resolve, reject) => {
     server.once("error", reject)

@@ -6,6 +6,7 @@ import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
 import { after, before, describe, it } from "node:test"
 import pg from "pg"
+import { ROLES } from "../../src/store/postgres/roles.ts"
 import { type Cluster, canMakeCluster, makeCluster } from "./postgres-cluster.ts"
 
 const USUAL = "postgres://postgres@127.0.0.1:5432/postgres"
@@ -58,7 +59,28 @@ export async function createDatabase(): Promise<Database> {
   }
 }
 
-/** As an administrator of the whole server, beside whatever database. */
+/** A database prepared as `nightlatch migrate --roles` says, its roles named after it. */
+export async function createDatabaseWithRoles(): Promise<
+  Database & { readonly owner: string; readonly service: string }
+> {
+  const database = await createDatabase()
+  const name = new URL(database.url).pathname.slice(1)
+  const as = (role: string) => {
+    const url = new URL(database.url)
+    url.username = `${name}_${role}`
+    return url.href
+  }
+  await ask(database.url, ROLES.text.replaceAll(/nightlatch_(owner|service)/g, `${name}_$1`))
+  const drop = async () => {
+    const admin = await acquire()
+    await database.drop()
+    await ask(admin, `DROP ROLE ${name}_owner; DROP ROLE ${name}_service`)
+    await release()
+  }
+  return { ...database, drop, owner: as("owner"), service: as("service") }
+}
+
+/** One query on a connection of its own. */
 export async function ask(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: PATIENCE_MS })
   client.on("error", () => {})

@@ -168,7 +168,7 @@ withOwnRedis("the feed over Redis", () => {
       }
       t.after(async () => {
         for (const { store, revocations } of instances) {
-          revocations.stop()
+          await revocations.stop()
           await store.close()
         }
         await database.drop()

@@ -15,6 +15,7 @@ interface Rig {
   /** How often others were told of a revocation. */
   noted: number
   read: (input: Question) => Promise<Read>
+  watch: (wake: () => void) => () => Promise<void>
   readonly asked: Question[]
 }
 
@@ -23,6 +24,7 @@ function rig(acceptStale = false): Rig {
     now: 1_000_000_000,
     noted: 0,
     asked: [] as Question[],
+    watch: (_wake: () => void) => async () => {},
     read: async (_input: Question): Promise<Read> => it.answer(),
     /** What the store knows at this moment; its cursor is a word of its own. */
     answer: (change: Partial<Read> = {}): Read => ({
@@ -39,6 +41,7 @@ function rig(acceptStale = false): Rig {
         it.asked.push(input)
         return it.read(input)
       },
+      watchRevocations: (wake) => it.watch(wake),
     },
     clock: () => it.now,
     logger: silentLogger,
@@ -111,34 +114,21 @@ test("others are told of what this process revokes, and not of what it read", as
   assert.equal(it.noted, 1)
 })
 
-test("whoever is woken asks at once, once for many calls, and again after a poll that was under way", async (t) => {
-  t.mock.timers.enable({ apis: ["setInterval"] })
+test("however often it is woken, it asks at most each 50 ms, and not after the end", async () => {
   const it = rig()
-  it.set.wake()
-  assert.equal(it.asked.length, 0, "not before the start")
-  await it.set.start()
-  t.after(() => it.set.stop())
-  const answers: (() => void)[] = []
-  it.read = () => new Promise((resolve) => answers.push(() => resolve(it.answer())))
-  const until = async (count: number) => {
-    while (it.asked.length < count) await new Promise((later) => setTimeout(later, 5))
+  const asked = async (milliseconds: number) => {
+    const before = it.asked.length
+    const until = performance.now() + milliseconds
+    while (performance.now() < until) {
+      it.set.wake()
+      await new Promise(setImmediate)
+    }
+    return it.asked.length - before
   }
-  for (let count = 0; count < 100; count++) it.set.wake()
-  await until(2)
-  await new Promise((later) => setTimeout(later, 120))
-  assert.equal(it.asked.length, 2, "a hundred calls are one")
-  it.set.wake()
-  await new Promise((later) => setTimeout(later, 120))
-  assert.equal(it.asked.length, 2, "none while one is under way")
-  answers.shift()?.()
-  await until(3)
-  answers.shift()?.()
-  await new Promise((later) => setTimeout(later, 120))
-  assert.equal(it.asked.length, 3)
-  it.set.stop()
-  it.set.wake()
-  await new Promise((later) => setTimeout(later, 60))
-  assert.equal(it.asked.length, 3, "none after the end")
+  const count = await asked(500)
+  assert.ok(count >= 2 && count <= 11, String(count))
+  await it.set.stop()
+  assert.equal(await asked(100), 0)
 })
 
 test("a poll never shortens what this process noted", async () => {
@@ -295,7 +285,41 @@ test("it polls each second from the start until the stop", async (t) => {
     await new Promise(setImmediate)
   }
   assert.equal(it.asked.length, 4)
-  it.set.stop()
+  await it.set.stop()
   t.mock.timers.tick(5_000)
   assert.equal(it.asked.length, 4)
+})
+
+test("who hears of a revocation wakes it: one poll, and one more for what was heard during it", async () => {
+  const it = rig()
+  const answers: (() => void)[] = []
+  it.read = () => new Promise((resolve) => answers.push(() => resolve(it.answer())))
+  const settle = () => new Promise((later) => setTimeout(later, 120))
+  it.set.wake()
+  assert.equal(it.asked.length, 1)
+  for (let time = 0; time < 5; time++) it.set.wake()
+  assert.equal(it.asked.length, 1)
+  answers[0]?.()
+  await settle()
+  assert.equal(it.asked.length, 2)
+  answers[1]?.()
+  await settle()
+  assert.equal(it.asked.length, 2)
+})
+
+test("it watches its store from the start until the stop", async () => {
+  const it = rig()
+  let wake: (() => void) | undefined
+  it.watch = (tell) => {
+    wake = tell
+    return async () => {
+      wake = undefined
+    }
+  }
+  await it.set.start()
+  wake?.()
+  await new Promise(setImmediate)
+  assert.equal(it.asked.length, 2)
+  await it.set.stop()
+  assert.equal(wake, undefined)
 })

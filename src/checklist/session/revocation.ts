@@ -30,9 +30,9 @@ export interface Revocations {
   start(): Promise<void>
   /** One poll now; never throws. */
   poll(): Promise<void>
-  /** Something may have been revoked elsewhere: a poll at once, though never two together. The poll each second goes on. */
+  /** Whoever hears of a revocation earlier than the poll says so: a poll at once, and one more after one that was under way. */
   wake(): void
-  stop(): void
+  stop(): Promise<void>
 }
 
 const POLL_MS = 1_000
@@ -54,7 +54,7 @@ interface Held {
 }
 
 export function createRevocations(input: {
-  readonly store: Pick<Store, "readRevocations">
+  readonly store: Pick<Store, "readRevocations" | "watchRevocations">
   readonly clock: Clock
   readonly logger: Logger
   readonly accessLifetimeSeconds: number
@@ -76,9 +76,12 @@ export function createRevocations(input: {
   let giveUpMs = GIVE_UP_MS
   let timer: NodeJS.Timeout | undefined
   let failing = false
-  let woken: NodeJS.Timeout | undefined
+  let unwatch: (() => Promise<void>) | undefined
+  /** Heard of something while a poll was under way. */
+  let heard = false
   let wokenAt = Number.NEGATIVE_INFINITY
-  let missed = false
+  let waking: NodeJS.Timeout | undefined
+  let stopped = false
 
   function hold(sessionId: string, until: number): void {
     if ((sessions.get(sessionId) ?? 0) < until) sessions.set(sessionId, until)
@@ -121,7 +124,7 @@ export function createRevocations(input: {
       failing = false
     } finally {
       if (pending?.number === number) pending = undefined
-      if (missed) wake()
+      if (heard) wake()
     }
   }
 
@@ -135,17 +138,20 @@ export function createRevocations(input: {
   }
 
   function wake(): void {
-    if (timer === undefined || woken !== undefined) return
-    woken = setTimeout(
-      () => {
-        woken = undefined
-        wokenAt = performance.now()
-        // The poll under way may have read before the revocation that woke us.
-        missed = pending !== undefined
-        void poll()
-      },
-      Math.max(0, wokenAt + WAKE_MS - performance.now()),
-    ).unref()
+    if (stopped || waking !== undefined) return
+    const leftMs = wokenAt + WAKE_MS - performance.now()
+    if (leftMs > 0) {
+      waking = setTimeout(() => {
+        waking = undefined
+        wake()
+      }, leftMs).unref()
+      return
+    }
+    // The answer under way may have been taken before what somebody heard of.
+    heard = pending !== undefined
+    if (heard) return
+    wokenAt = performance.now()
+    void poll()
   }
 
   function fail(why: string): void {
@@ -178,13 +184,17 @@ export function createRevocations(input: {
         throw new UnavailableError("the revoked sessions could not be loaded", error)
       }
       timer ??= setInterval(poll, POLL_MS).unref()
+      unwatch ??= store.watchRevocations?.(wake)
     },
     poll,
     wake,
-    stop() {
+    async stop() {
       clearInterval(timer)
-      clearTimeout(woken)
+      clearTimeout(waking)
       timer = undefined
+      stopped = true
+      await unwatch?.()
+      unwatch = undefined
     },
   }
 }

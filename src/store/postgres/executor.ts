@@ -21,18 +21,17 @@ export interface Executor {
   run(statement: Statement, ...values: readonly Value[]): Promise<{ readonly changes: number }>
 }
 
-/** What one connection, or a pool of them, answers to a text. */
+/** What one connection, or a pool of them, answers to a statement. */
 export type Ask = (
-  text: string,
+  statement: Statement,
   values: readonly Value[],
 ) => Promise<{ readonly rows: readonly Row[]; readonly rowCount: number | null }>
 
 /** @param seen gathers the distinct statements, for the checklist */
 export function createExecutor(ask: Ask, seen: Set<Statement>): Executor {
   const run = (statement: Statement, values: readonly Value[]) => {
-    const { text } = requireStatement(statement)
-    seen.add(statement)
-    return ask(text, values)
+    seen.add(requireStatement(statement))
+    return ask(statement, values)
   }
   return {
     all: async (statement, ...values) => (await run(statement, values)).rows,

@@ -12,6 +12,11 @@ const AGAIN: ReadonlySet<unknown> = new Set(["40001", "40P01"])
 
 export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code
 
+/** A statement that was planned before a migration changed what it selects; nothing of it was carried out. */
+export function isOutdated(error: unknown): boolean {
+  return codeOf(error) === "0A000" && (error as { routine?: unknown }).routine === "RevalidateCachedQuery"
+}
+
 /** Nothing of the attempt was kept, and the next one may well succeed. */
 export const isWorthRepeating = (error: unknown): boolean => AGAIN.has(codeOf(error))
 

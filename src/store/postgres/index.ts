@@ -3,7 +3,7 @@ import type { PostgresFacts } from "../../core/facts.ts"
 import { type Logger, silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { type Statement, sql } from "../../core/statement.ts"
-import type { Store } from "../store.ts"
+import type { MigrationPlan, RefreshPresentation, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
 import { type Connection, readConnection } from "./connection.ts"
 import * as change from "./email-change.ts"
@@ -11,9 +11,10 @@ import * as events from "./events.ts"
 import type { Executor } from "./executor.ts"
 import * as find from "./find.ts"
 import * as identities from "./identities.ts"
+import { createPoke, listen } from "./listen.ts"
 import * as mail from "./mail.ts"
 import * as flows from "./mail-flow.ts"
-import { migrate } from "./migrate.ts"
+import { migrate, planMigration } from "./migrate.ts"
 import { createPool, type Pool } from "./pool.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
 import * as sessions from "./sessions.ts"
@@ -30,6 +31,8 @@ const ABOUT = sql`
 const OLDEST_SERVER = 140_000
 
 export interface PostgresInput {
+  /** The same database without a pooler between, for hearing of revocations at once; default `url`. */
+  readonly direct?: string
   /** `postgres://user:password@host:port/database`; `?pool_size=` is the number of connections at most, 10 by default. */
   readonly url: string
   readonly logger?: Logger
@@ -49,10 +52,25 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
   const pool = createPool({ driver, connection, logger, seen })
   try {
     await migrate(pool)
-    return createStore({ pool, facts: await readFacts(pool.db, connection), seen, logger })
+    const facts = await readFacts(pool.db, connection)
+    const { config } = readConnection(driver, input.direct ?? input.url)
+    const watch = (wake: () => void) => listen({ driver, config, db: pool.db, logger, wake })
+    return createStore({ pool, facts, seen, logger, watch })
   } catch (error) {
     await pool.close()
     throw error
+  }
+}
+
+/** What opening would do to the schema. @throws like `openPostgres` */
+export async function planPostgres(input: PostgresInput): Promise<MigrationPlan> {
+  const driver = await loadDriver()
+  const connection = readConnection(driver, input.url)
+  const pool = createPool({ driver, connection, logger: silentLogger, seen: new Set() })
+  try {
+    return await planMigration(pool)
+  } finally {
+    await pool.close()
   }
 }
 
@@ -100,8 +118,10 @@ function createStore(parts: {
   readonly facts: PostgresFacts
   readonly seen: ReadonlySet<Statement>
   readonly logger: Logger
+  readonly watch: (wake: () => void) => () => Promise<void>
 }): Store {
   const { pool, facts, seen, logger } = parts
+  const poke = createPoke(pool.db)
 
   /** A verb of one statement, which commits by itself. */
   const single =
@@ -113,42 +133,50 @@ function createStore(parts: {
     <Input, Result>(verb: (db: Executor, input: Input) => Promise<Result>) =>
     (input: Input): Promise<Result> =>
       pool.transaction((db) => verb(db, input))
+  /** A verb that may revoke: the other instances are told. */
+  const telling =
+    <Input, Result>(verb: (input: Input) => Promise<Result>) =>
+    async (input: Input): Promise<Result> => {
+      const result = await verb(input)
+      if (hasRevoked(input, result)) poke()
+      return result
+    }
 
   return {
     findAccount: single(find.findAccount),
     findAccountByEmail: single(find.findAccountByEmail),
     listAccounts: single(accounts.listAccounts),
     createAccount: whole(accounts.createAccount),
-    setRoles: whole(accounts.setRoles),
-    setDisabled: whole(accounts.setDisabled),
-    deleteAccount: whole(accounts.deleteAccount),
+    setRoles: telling(whole(accounts.setRoles)),
+    setDisabled: telling(whole(accounts.setDisabled)),
+    deleteAccount: telling(whole(accounts.deleteAccount)),
     countFailure: single(accounts.countFailure),
-    startSession: single(sessions.startSession),
+    startSession: telling(single(sessions.startSession)),
     startTrustedSession: whole(sessions.startTrustedSession),
-    changePassword: whole(sessions.changePassword),
+    changePassword: telling(whole(sessions.changePassword)),
     findSession: single(find.findSession),
     listSessions: single(sessions.listSessions),
-    revokeSession: single(sessions.revokeSession),
-    revokeSessions: whole(sessions.revokeSessions),
-    presentRefresh: (input) => presentRefresh(pool, input, logger),
+    revokeSession: telling(single(sessions.revokeSession)),
+    revokeSessions: telling(whole(sessions.revokeSessions)),
+    presentRefresh: telling((input: RefreshPresentation) => presentRefresh(pool, input, logger)),
     peekRefresh: single(peekRefresh),
     findToken: single(tokens.findToken),
-    completeRegistration: whole(tokens.completeRegistration),
-    resetPassword: whole(tokens.resetPassword),
+    completeRegistration: telling(whole(tokens.completeRegistration)),
+    resetPassword: telling(whole(tokens.resetPassword)),
     startMailFlow: whole(flows.startMailFlow),
     findMailFlow: single(flows.findMailFlow),
     findMailFlowByToken: single(flows.findMailFlowByToken),
     issueFlow: single(flows.issueFlow),
-    completeEmailLink: whole(flows.completeEmailLink),
+    completeEmailLink: telling(whole(flows.completeEmailLink)),
     denyMailFlow: whole(flows.denyMailFlow),
     findEmailChange: single(change.findEmailChange),
-    completeEmailChange: whole(change.completeEmailChange),
+    completeEmailChange: telling(whole(change.completeEmailChange)),
     findIdentity: single(identities.findIdentity),
     listIdentities: single(identities.listIdentities),
     findTokens: single(identities.findTokens),
     redeemState: single(identities.redeemState),
-    signInByIdentity: whole(identities.signInByIdentity),
-    createByIdentity: whole(identities.createByIdentity),
+    signInByIdentity: telling(whole(identities.signInByIdentity)),
+    createByIdentity: telling(whole(identities.createByIdentity)),
     linkIdentity: whole(identities.linkIdentity),
     unlinkIdentity: whole(identities.unlinkIdentity),
     scheduleDeletion: whole(accounts.scheduleDeletion),
@@ -166,7 +194,17 @@ function createStore(parts: {
     purge: whole(upkeep.purge),
     readRevocations: single(upkeep.readRevocations),
     ping: () => upkeep.ping(pool.db),
+    watchRevocations: parts.watch,
     describe: () => ({ database: facts, statements: seen.size }),
     close: () => pool.close(),
   }
+}
+
+/** Whether a verb ended a session or raised an epoch; when that cannot be told from outside, it may have. */
+function hasRevoked(input: unknown, result: unknown): boolean {
+  const { replaces } = input as { replaces?: string }
+  const { kind, revoked, verdict } = result as { kind?: string; revoked?: unknown; verdict?: string }
+  if (verdict !== undefined) return verdict === "reuse" || verdict === "late-parent" || verdict === "rollback"
+  if (Array.isArray(revoked)) return revoked.length > 0 || kind === "changed"
+  return revoked === true || (kind === "started" && replaces !== undefined)
 }

@@ -2,10 +2,13 @@ import { sql } from "../../core/statement.ts"
 import type { NewMail } from "../store.ts"
 import type { Executor } from "./executor.ts"
 
-const MARK = sql`SAVEPOINT gate`
-const BACK = sql`ROLLBACK TO SAVEPOINT gate`
-const SHARE = sql`SELECT pg_advisory_xact_lock_shared(hashtextextended('nightlatch outbox', 5271009))`
-const ALONE = sql`SELECT pg_advisory_xact_lock(hashtextextended('nightlatch outbox', 5271009))`
+const SHARE = sql`
+  SAVEPOINT gate;
+  SELECT pg_advisory_xact_lock_shared(hashtextextended('nightlatch outbox', 5271009))`
+/** A shared lock that grew would wait for others that want to grow: it is given back first. */
+const ALONE = sql`
+  ROLLBACK TO SAVEPOINT gate;
+  SELECT pg_advisory_xact_lock(hashtextextended('nightlatch outbox', 5271009))`
 /** `unseen`: what other transactions may have inserted and not committed, as many of them as the server lets in. */
 const ROOM = sql`
   SELECT $3::int * current_setting('max_connections')::int AS unseen,
@@ -30,15 +33,11 @@ export async function openGate(
 ): Promise<void> {
   if (mails.length === 0) return
   const kinds = [...new Set(mails.map(({ decoy }) => decoy))]
-  await db.run(MARK)
-  await db.first(SHARE)
+  await db.run(SHARE)
   const rooms = await db.all(ROOM, now, kinds, MAILS_A_VERB)
   const free = rooms.every(({ total, unseen }) => {
     const counted = Number(total)
     return counted >= totalHour || counted + Number(unseen) <= totalHour
   })
-  if (free && mails.length <= MAILS_A_VERB) return
-  // A shared lock that grew would wait for others that want to grow: it is given back first.
-  await db.run(BACK)
-  await db.first(ALONE)
+  if (!free || mails.length > MAILS_A_VERB) await db.run(ALONE)
 }

@@ -1,5 +1,6 @@
 import { MisuseError } from "../../core/misuse.ts"
 import { sql } from "../../core/statement.ts"
+import type { MigrationPlan } from "../store.ts"
 import type { Executor } from "./executor.ts"
 import { sqlStateOf } from "./failure.ts"
 import type { Pool } from "./pool.ts"
@@ -19,7 +20,6 @@ const LOCK = sql`SELECT pg_advisory_xact_lock(hashtextextended('nightlatch migra
 /** Building an index takes its time, and waiting for its lock a little. */
 const PATIENCE = sql`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 10000`
 const FOUND = sql`
-  CREATE SCHEMA IF NOT EXISTS nightlatch;
   CREATE TABLE nightlatch.schema_version (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     version bigint NOT NULL,
@@ -27,6 +27,9 @@ const FOUND = sql`
     compatible_from bigint NOT NULL
   );
   INSERT INTO nightlatch.schema_version (version, compatible_from) VALUES (0, 0)`
+/** An administrator may have made it for us; to make it takes a right on the whole database. */
+const HAS_SCHEMA = sql`SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'nightlatch') AS known`
+const MAKE_SCHEMA = sql`CREATE SCHEMA nightlatch`
 const STAMP = sql`UPDATE nightlatch.schema_version SET version = $1, compatible_from = $2`
 
 const MIGRATION_MS = 600_000
@@ -34,7 +37,7 @@ const MIGRATION_MS = 600_000
 /**
  * Brings the schema to this version, in one transaction under a lock: of many that start together one migrates and the
  * others find it done. An older program goes on beside a newer schema that says it may.
- * @throws MisuseError `store.newer_schema`, or `store.schema_missing` when the role of the URL may not change the schema
+ * @throws MisuseError `store.newer_schema`, or `store.old_schema` when the role of the URL may not change the schema
  */
 export async function migrate(pool: Pool): Promise<void> {
   if ((await readVersion(pool.db)) >= SCHEMA_VERSION) return
@@ -43,6 +46,7 @@ export async function migrate(pool: Pool): Promise<void> {
       async (db) => {
         await db.run(PATIENCE)
         await db.first(LOCK)
+        if ((await db.first(HAS_SCHEMA))?.known !== true) await db.run(MAKE_SCHEMA)
         if (!(await isFounded(db))) await db.run(FOUND)
         for (let version = await readVersion(db); version < SCHEMA_VERSION; version++) {
           const migration = MIGRATIONS[version]
@@ -56,6 +60,17 @@ export async function migrate(pool: Pool): Promise<void> {
   } catch (error) {
     throw isForbidden(error) ? mayNotMigrate() : error
   }
+}
+
+/** Reads, and changes nothing. @throws MisuseError like `migrate` */
+export async function planMigration(pool: Pool): Promise<MigrationPlan> {
+  const version = await readVersion(pool.db)
+  const steps = MIGRATIONS.map(({ text, compatibleFrom }, index) => ({
+    version: index + 1,
+    sql: text.text,
+    compatibleFrom,
+  }))
+  return { version, steps: steps.filter((step) => step.version > version) }
 }
 
 async function isFounded(db: Executor): Promise<boolean> {

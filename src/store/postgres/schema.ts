@@ -11,7 +11,7 @@ const FIRST: Statement = sql`
   RETURN floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 
   CREATE TABLE nightlatch.meta (key text PRIMARY KEY, value bigint NOT NULL);
-  INSERT INTO nightlatch.meta (key, value) VALUES ('event_purge_before', 0), ('ping', 0);
+  INSERT INTO nightlatch.meta (key, value) VALUES ('ping', 0);
 
   CREATE TABLE nightlatch.account (
     id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
@@ -149,7 +149,7 @@ const FIRST: Statement = sql`
   CREATE UNIQUE INDEX event_minute ON nightlatch.event
     (minute, type, coalesce(account_id, ''), coalesce(address_prefix, '')) WHERE minute IS NOT NULL;
 
-  -- Append-only: an aggregated row counts upwards, and only upkeep deletes, what it has declared to be old.
+  -- Append-only: an aggregated row counts upwards, and nobody deletes what is younger than a day, the shortest retention.
   CREATE FUNCTION nightlatch.keep_event() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
   BEGIN
     IF TG_OP = 'UPDATE' THEN
@@ -158,7 +158,7 @@ const FIRST: Statement = sql`
         IF NEW IS NOT DISTINCT FROM OLD THEN RETURN NEW; END IF;
       END IF;
     ELSIF TG_OP = 'DELETE' THEN
-      IF OLD.at < (SELECT value FROM nightlatch.meta WHERE key = 'event_purge_before') THEN RETURN OLD; END IF;
+      IF OLD.at < nightlatch.now_ms() - 86400000 THEN RETURN OLD; END IF;
     END IF;
     RAISE EXCEPTION 'events are append-only';
   END $$;
@@ -181,6 +181,21 @@ const FIRST: Statement = sql`
     clock_offset_ms bigint NOT NULL,
     address text
   ) WITH (fillfactor = 50);
+
+  -- Roles that were given rights beforehand (see roles.ts) keep the fewest: of an event they count, of the version nothing.
+  DO $$
+  DECLARE role text;
+  BEGIN
+    FOR role IN
+      SELECT DISTINCT grantee::regrole::text FROM pg_class, aclexplode(relacl)
+      WHERE oid = 'nightlatch.event'::regclass AND grantee NOT IN (relowner, 0)
+    LOOP
+      EXECUTE 'REVOKE UPDATE ON nightlatch.event FROM ' || role;
+      EXECUTE 'GRANT UPDATE (count) ON nightlatch.event TO ' || role;
+      EXECUTE 'REVOKE INSERT, DELETE ON nightlatch.meta FROM ' || role;
+      EXECUTE 'REVOKE INSERT, UPDATE, DELETE ON nightlatch.schema_version FROM ' || role;
+    END LOOP;
+  END $$;
 `
 
 /** A step from one version to the next. */

@@ -34,8 +34,6 @@ const REVOKED = sql`
   UNION ALL
   SELECT 0, '', NULL, NULL, NULL, id, account.epoch FROM place, nightlatch.account
   WHERE place.after IS NULL AND account.epoch_at >= place.now - $3 AND account.epoch > 1`
-const DECLARE_OLD = sql`
-  UPDATE nightlatch.meta SET value = greatest(value, $1) WHERE key = 'event_purge_before'`
 const PURGE_TOKENS = sql`
   DELETE FROM nightlatch.one_time_token WHERE hash IN
     (SELECT hash FROM nightlatch.one_time_token WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`
@@ -90,7 +88,6 @@ export async function purge(db: Executor, input: Parameters<Store["purge"]>[0]):
   const now = await readNow(db)
   const eventsBefore = now - input.eventRetentionMs
   const sessionsBefore = now - input.revocationRetentionMs
-  await db.run(DECLARE_OLD, eventsBefore)
   const deleted = [
     await db.run(PURGE_TOKENS, now, PIECE),
     await db.run(PURGE_FLOWS, now, PIECE),

@@ -1,5 +1,6 @@
 import { MisuseError } from "../../core/misuse.ts"
 import { sql } from "../../core/statement.ts"
+import type { MigrationPlan } from "../store.ts"
 import type { Executor } from "./executor.ts"
 
 /**
@@ -184,6 +185,13 @@ export function migrate(db: Executor): void {
     if (db.inTransaction) db.run(ROLLBACK)
     throw error
   }
+}
+
+/** Reads, and changes nothing. @throws MisuseError `store.newer_schema` */
+export function planMigration(db: Executor | undefined): MigrationPlan {
+  const version = db === undefined ? 0 : readVersion(db)
+  const steps = MIGRATIONS.map(({ text }, index) => ({ version: index + 1, sql: text }))
+  return { version, steps: steps.filter((step) => step.version > version) }
 }
 
 function readVersion(db: Executor): number {
