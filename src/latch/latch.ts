@@ -134,15 +134,10 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       clock,
       capacity: policies.rateLimit.capacity,
     })
-    const shared =
-      redis === undefined
-        ? undefined
-        : createSharedLimiter({
-            limiter,
-            buckets: redis.buckets,
-            whenGone: policies.rateLimit.whenSharedIsGone,
-            logger,
-          })
+    const inDatabase = store.takeBuckets && { place: "PostgreSQL", take: store.takeBuckets }
+    const buckets = redis?.buckets ?? inDatabase
+    const whenGone = policies.rateLimit.whenSharedIsGone
+    const shared = buckets && createSharedLimiter({ limiter, buckets, whenGone, logger })
     const named = shared ?? limiter
     const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
     const overload = createOverload(policies.overload)

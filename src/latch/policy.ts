@@ -59,8 +59,8 @@ export interface Policies {
   readonly pages: PagesPolicy
 }
 
-function sharesLimits({ redis }: Policies): boolean {
-  return redis !== undefined
+function sharesLimits({ redis, database }: Policies): boolean {
+  return redis !== undefined || database.kind === "postgres"
 }
 
 const MEMORY: DatabasePlace = { kind: "sqlite", path: ":memory:" }

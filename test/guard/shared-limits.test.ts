@@ -11,6 +11,7 @@ import * as node from "../../src/adapters/node.ts"
 import * as web from "../../src/adapters/web.ts"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
 import { type Latch, type NightlatchOptions, nightlatch } from "../../src/index.ts"
+import { createDatabase, withServer } from "../store/postgres-server.ts"
 import { type RedisServer, startRedis, withOwnRedis } from "../store/redis-server.ts"
 
 const ORIGIN = "http://localhost:3000"
@@ -198,5 +199,44 @@ withOwnRedis("three instances with one Redis", () => {
     assert.equal(line()?.state, "holds")
     assert.ok(logged.some((text) => text.includes("shared limits are gone")))
     assert.doesNotMatch(logged.join("\n"), /canary/)
+  })
+})
+
+withServer("two instances on one PostgreSQL, without Redis", () => {
+  it("count an application's limit together", async (t) => {
+    const database = await createDatabase()
+    const secret = generateSecret()
+    const instances = await Promise.all(
+      [asWeb, asNode].map(async (wrap) => {
+        const latch = await nightlatch({
+          origin: ORIGIN,
+          secret,
+          database: database.url,
+          publicRoutes: ["GET /orders"],
+          overload: { loopDelayMs: 5_000 },
+        })
+        return { latch, ...(await wrap(latch)) }
+      }),
+    )
+    t.after(async () => {
+      for (const { latch, close } of instances) {
+        close?.()
+        await latch.close()
+      }
+      await database.drop()
+    })
+    const statuses: (number | undefined)[] = []
+    for (let round = 0; round < 8; round++) {
+      const pair = await Promise.all(instances.map(({ ask }) => ask("GET", "/orders")))
+      statuses.push(...pair.map(({ status }) => status))
+    }
+    for (const { latch } of instances) assert.equal(latch.facts().rateLimit.shared?.place, "PostgreSQL")
+    const missed = instances.reduce(
+      (sum, { latch }) => sum + (latch.facts().rateLimit.shared?.missed ?? 0),
+      0,
+    )
+    // What a very slow machine answered from memory is not what this test is about.
+    if (missed === 0) assert.equal(statuses.filter((status) => status === 200).length, 5)
+    else t.diagnostic(`${missed} requests were counted in memory`)
   })
 })

@@ -3,18 +3,16 @@ import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
 import { after, before, it } from "node:test"
 import { setTimeout as delay } from "node:timers/promises"
-import fc from "fast-check"
 import { Redis } from "ioredis"
 import { RateLimiterRedis } from "rate-limiter-flexible"
 import { createClient } from "redis"
-import { createLimiter, parseRate, type Rate } from "../../src/checklist/rate-limit/index.ts"
+import { createLimiter } from "../../src/checklist/rate-limit/index.ts"
 import { Faults } from "../../src/core/misuse.ts"
-import type { SharedBucket, SharedBuckets } from "../../src/core/shared-buckets.ts"
+import type { SharedBuckets } from "../../src/core/shared-buckets.ts"
 import { UnavailableError } from "../../src/core/unavailable.ts"
 import { connectRedis, type RedisConnection, readRedis, redisBuckets } from "../../src/store/redis/index.ts"
+import { bucket, bucketContract, rate } from "./bucket-contract.ts"
 import { startRedis, useRedis, withOwnRedis, withRedis } from "./redis-server.ts"
-
-const LONG = process.env.NIGHTLATCH_TEST_SCALE === "long"
 
 type Owned = Awaited<ReturnType<typeof connectRedis>>
 
@@ -25,19 +23,6 @@ async function connect(url: string): Promise<Owned> {
   await connection.tried
   return connection
 }
-
-function rate(text: string): Rate {
-  const faults = new Faults()
-  const read = parseRate(text, "rate", faults)
-  faults.throwIfAny()
-  return read
-}
-
-const bucket = ({ intervalMs, burst }: Rate, id = randomBytes(16).toString("latin1")): SharedBucket => ({
-  id,
-  intervalMs,
-  burst,
-})
 
 withRedis("rate-limit buckets in Redis", () => {
   const namespace = `nl:test-${randomBytes(6).toString("hex")}:`
@@ -82,59 +67,7 @@ withRedis("rate-limit buckets in Redis", () => {
     return found
   }
 
-  it("let exactly the burst through when three processes ask at once", async () => {
-    for (let round = 0; round < (LONG ? 50 : 5); round++) {
-      const one = bucket(rate("5/hour"))
-      const taken = await Promise.all(Array.from({ length: 200 }, (_, at) => all[at % 3]?.take([one])))
-      assert.equal(taken.filter((each) => each?.passed).length, 5)
-    }
-  })
-
-  it("count in all of several or in none", async () => {
-    const [wide, narrow] = [bucket(rate("10/hour")), bucket(rate("3/hour"))]
-    const taken = await Promise.all(Array.from({ length: 90 }, (_, at) => all[at % 3]?.take([wide, narrow])))
-    assert.equal(taken.filter((each) => each?.passed).length, 3)
-    const { passed, fullInMs } = await buckets.take([wide])
-    assert.equal(passed, true)
-    assert.equal(Math.round((fullInMs[0] ?? 0) / wide.intervalMs), 4, "three of both and one of this alone")
-    const refused = await buckets.take([wide, narrow])
-    assert.equal(refused.passed, false)
-    assert.equal(Math.round((refused.fullInMs[0] ?? 0) / wide.intervalMs), 4)
-  })
-
-  it("decide as the limiter in memory does, at the server's own times", async () => {
-    const step = fc.record({
-      pauseMs: fc.constantFrom(0, 0, 0, 1, 3, 10, 30),
-      which: fc.constantFrom<readonly (0 | 1)[]>([0], [1], [0, 1], [1, 0]),
-    })
-    const rates = fc.tuple(fc.integer({ min: 7, max: 60 }), fc.integer({ min: 1, max: 4 }))
-    let [passes, refusals] = [0, 0]
-    await fc.assert(
-      fc.asyncProperty(
-        fc.tuple(rates, rates),
-        fc.array(step, { minLength: 5, maxLength: 25 }),
-        async (texts, steps) => {
-          const read = texts.map(([limit, burst]) => rate(`${limit}/second burst ${burst}`))
-          const shared = read.map((each) => bucket(each))
-          let now = 0
-          const model = createLimiter({ keys: [randomBytes(32)], clock: () => now })
-          for (const [index, { pauseMs, which }] of steps.entries()) {
-            if (pauseMs > 0) await delay(pauseMs)
-            const wanted = which.map((at) => shared[at] as SharedBucket)
-            const { passed, at, fullInMs } = (await all[index % 3]?.take(wanted)) ?? assert.fail()
-            assert.equal(fullInMs.length, wanted.length)
-            now = at
-            const demands = which.map((at) => ({ name: String(at), rate: read[at] as Rate, key: "k" }))
-            assert.equal(passed, model.takeAll(demands).kind === "pass", `step ${index}`)
-            if (passed) passes++
-            else refusals++
-          }
-        },
-      ),
-      { numRuns: LONG ? 400 : 25 },
-    )
-    assert.ok(passes > 50 && refusals > 50, `${passes} passed, ${refusals} refused`)
-  })
+  bucketContract(() => all)
 
   it("let through what rate-limiter-flexible lets through in one window", async (t) => {
     const client = new Redis(server.url)
@@ -193,18 +126,6 @@ withRedis("rate-limit buckets in Redis", () => {
     assert.equal((await buckets.take([one])).passed, true)
     assert.equal((await redisBuckets(connection, `${namespace}staging:`).take([one])).passed, true)
     assert.equal((await buckets.take([one])).passed, false)
-  })
-
-  it("take the largest rates and the longest waits", async () => {
-    for (const text of ["1000000/second", "1/day burst 1000000", "999983/day"]) {
-      const [first, second] = [bucket(rate(text)), bucket(rate(text))]
-      for (let count = 1; count <= 3; count++) {
-        const { passed, fullInMs } = await buckets.take([first, second])
-        assert.equal(passed, true, text)
-        if (first.intervalMs > 1)
-          assert.ok(Math.abs((fullInMs[0] ?? 0) / first.intervalMs - count) < 0.5, text)
-      }
-    }
   })
 
   it("need no script that was loaded before", async () => {

@@ -22,8 +22,8 @@ export interface RateLimitOptions {
   /** Most keys in memory at once, 1,000 to 10,000,000. Default 100,000, about 20 MB when full. */
   readonly capacity?: number
   /**
-   * What happens to limits by name while the store that shares them between processes does not answer. Default `"memory"`:
-   * each process counts for itself. `"refuse"`: what has such a limit gets 503.
+   * What happens to limits by name while the place where processes count them together (Redis, else PostgreSQL) does not
+   * answer. Default `"memory"`: each process counts for itself. `"refuse"`: what has such a limit gets 503.
    */
   readonly whenSharedIsGone?: "memory" | "refuse"
 }
