@@ -15,6 +15,7 @@ import {
   SERVER_CORE,
   start,
 } from "./process.ts"
+import { measureRedis } from "./redis.ts"
 
 const PASSWORD = "violet kettle ninety moss"
 const words = process.argv.slice(2)
@@ -58,6 +59,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   enumeration: benchEnumeration,
   memory: benchMemory,
   start: benchStart,
+  redis: benchRedis,
 }
 
 // Half of what the slower side could answer: neither is late, and both are woken as often.
@@ -377,6 +379,21 @@ async function benchStart(): Promise<readonly Row[]> {
   }
   const value = `${median(times.slice(1)).toFixed(0)} ms, ${median(sizes).toFixed(0)} MB`
   return [{ what: "service, built: start to ready, and its memory then", value, gate: "", holds: undefined }]
+}
+
+/** A limit that is counted in Redis: what it costs beside the way there and back. */
+async function benchRedis(): Promise<readonly Row[]> {
+  const { sequential, pipelined, microseconds } = await measureRedis(ROUNDS)
+  const took = (kind: "sequential" | "pipelined") => `; ${microseconds[kind].toFixed(0)} µs a check`
+  return [
+    ratio("bare PING / a limit counted in Redis, one after the other", sequential, 0.7, took("sequential")),
+    {
+      what: "the same with 100 in flight",
+      value: `${median(pipelined).toFixed(2)} (${spread(pipelined)})${took("pipelined")}`,
+      gate: "",
+      holds: undefined,
+    },
+  ]
 }
 
 const names = asked.length > 0 ? asked : Object.keys(BENCHES)

@@ -3,15 +3,9 @@ import type { Context, MiddlewareHandler } from "hono"
 import { routePath } from "hono/route"
 import type { MisuseError } from "../core/misuse.ts"
 import type { Session } from "../core/session.ts"
+import type { Verdict } from "../core/verdict.ts"
 import * as rules from "../guard/index.ts"
-import {
-  type Guard,
-  guarded,
-  type LimitOptions,
-  limit as limitRule,
-  type Passed,
-  type Rule,
-} from "../guard/index.ts"
+import { type Guard, guarded, type LimitOptions, limit as limitRule, type Passed } from "../guard/index.ts"
 import { GUARDS_OWN, isDeliberate, joinVary } from "./merge.ts"
 import { bodyConsumed, misuseOf, mountedBelow } from "./misuse.ts"
 import { admit } from "./node.ts"
@@ -103,18 +97,16 @@ export function requireRecentSignIn(maxAgeSeconds: number): MiddlewareHandler<Si
 /** An own limit, for example `limit("5/minute")`, counted per user or address for each method and route pattern. */
 export function limit(rate: string, options: LimitOptions = {}): MiddlewareHandler<Guarded> {
   const rule = limitRule(rate, options)
+  return apply<Guarded>((passed, c) => rule(passed, `${c.req.method} ${routePath(c)}`))
+}
+
+function apply<Variables extends Guarded | SignedIn>(
+  rule: (passed: Passed, c: Context) => Verdict | Promise<Verdict>,
+): MiddlewareHandler<Variables> {
   return async (c, next) => {
-    const reply = render(c, (passed) => rule(passed, `${c.req.method} ${routePath(c)}`))
-    return reply ?? next()
+    const passed = guarded(c.get("nightlatch") as Passed | undefined)
+    const verdict = rule(passed, c)
+    const reply = passed.render(verdict instanceof Promise ? await verdict : verdict)
+    return reply === undefined ? next() : toResponse(reply)
   }
-}
-
-function apply<Variables extends Guarded | SignedIn>(rule: Rule): MiddlewareHandler<Variables> {
-  return async (c, next) => render(c, rule) ?? next()
-}
-
-function render(c: Context, rule: Rule): Response | undefined {
-  const passed = guarded(c.get("nightlatch") as Passed | undefined)
-  const reply = passed.render(rule(passed))
-  return reply === undefined ? undefined : toResponse(reply)
 }

@@ -43,6 +43,17 @@ export interface Facts {
     readonly policies: readonly string[]
     readonly keys: number
     readonly capacity: number
+    /** Where limits by name are counted together with other processes; undefined when they are not. */
+    readonly shared:
+      | {
+          readonly place: string
+          /** Why they are counted in memory just now; undefined when they are shared. */
+          readonly gone: string | undefined
+          readonly whenGone: "memory" | "refuse"
+          /** Requests since the start that were not counted together. */
+          readonly missed: number
+        }
+      | undefined
   }
   readonly proxy: { readonly trusted: readonly string[] }
   readonly overload: {

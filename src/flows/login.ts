@@ -50,7 +50,7 @@ async function login(parts: FlowParts, call: FlowCall): Promise<Reply> {
   const account = await store.findAccountByEmail(email)
   const { device } = call.view.credentials
   const known = devices.knows(device, account?.id)
-  const limited = parts.signInLimits.take({
+  const limited = await parts.signInLimits.take({
     account: email,
     address: call.view.clientAddress,
     device: known ? device : undefined,

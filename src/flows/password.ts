@@ -66,7 +66,7 @@ async function change(parts: FlowParts, call: FlowCall): Promise<Reply> {
     return answerRefusal(parts, call, refuse(WRONG, "the account has no password"))
   }
   const { device } = call.view.credentials
-  const limited = parts.signInLimits.take({
+  const limited = await parts.signInLimits.take({
     account: account.email,
     address: call.view.clientAddress,
     device: parts.devices.knows(device, account.id) ? device : undefined,

@@ -19,8 +19,11 @@ export interface Passed {
   readonly view: RequestView
   readonly session: Session | undefined
   readonly headers: HeaderList
-  /** For `limit`: counts a key, or without one the client's address, under a name; one owner per name, another one is misuse. */
-  take(name: string, rate: Rate, key: string | undefined, owner: object): Verdict
+  /**
+   * For `limit`: counts a key, or without one the client's address, under a name; one owner per name, another one is misuse.
+   * A promise when the limit is shared with other processes; it does not reject.
+   */
+  take(name: string, rate: Rate, key: string | undefined, owner: object): Verdict | Promise<Verdict>
   /** A refusal of a later rule as an answer, with the guard's headers. */
   render(verdict: Verdict): Reply | undefined
   /** The answer to a body that grew beyond the limit while the application read it. */

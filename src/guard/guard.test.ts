@@ -171,6 +171,25 @@ describe("guard: the order table", () => {
       assert.doesNotMatch(reply.body ?? "", /planted/)
     })
   }
+
+  it("waits for a limit that is counted elsewhere, and asks the later rows only when it passed", async () => {
+    for (const late of [
+      refuse(kind, "planted"),
+      { kind: "pass", headers: [["ratelimit", "late"]] } as const,
+    ]) {
+      const { asked, parts } = plan({ limitFlow: async () => late }, { access: "good" })
+      const reply = await replyOf(parts, head("POST", "/auth/account"))
+      assert.equal(reply.status, late.kind === "pass" ? 200 : 403)
+      assert.equal(asked.includes("token"), late.kind === "pass")
+      const told = reply.headers.some(([name, value]) => name === "ratelimit" && value === "late")
+      assert.equal(told, late.kind === "pass")
+    }
+  })
+
+  it("answers in the same turn when every row does", () => {
+    const { parts } = plan({}, { access: "good" })
+    assert.ok(!(createGuard(parts).enter(head("POST", "/auth/account")) instanceof Promise))
+  })
 })
 
 describe("guard: Host", () => {

@@ -31,9 +31,15 @@ export interface GuardParts {
   https(view: RequestView): Verdict
   overload(view: RequestView): Verdict
   limitAddress(address: string): Verdict
-  limitFlow(route: FlowRoute, address: string): Verdict
+  limitFlow(route: FlowRoute, address: string): Verdict | Promise<Verdict>
   limitUser(userId: string, address: string): Verdict
-  limitNamed(name: string, rate: Rate, key: string | undefined, address: string, owner: object): Verdict
+  limitNamed(
+    name: string,
+    rate: Rate,
+    key: string | undefined,
+    address: string,
+    owner: object,
+  ): Verdict | Promise<Verdict>
   cors(view: RequestView): Verdict
   csrf(view: RequestView): Verdict
   /** Runs a flow so that all it asks of the store ends in time. */
@@ -268,7 +274,7 @@ class Entry implements Passed {
     }
   }
 
-  take(name: string, rate: Rate, key: string | undefined, owner: object): Verdict {
+  take(name: string, rate: Rate, key: string | undefined, owner: object): Verdict | Promise<Verdict> {
     return this.#parts.limitNamed(name, rate, key, this.view.clientAddress, owner)
   }
 

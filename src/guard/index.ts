@@ -6,7 +6,6 @@ export {
   guarded,
   type LimitOptions,
   limit,
-  type Rule,
   requireRecentSignIn,
   requireRole,
   requireUser,

@@ -71,13 +71,14 @@ export interface LimitOptions {
 
 /**
  * An own limit, for example `limit("5/minute")`. Without a name it counts under the one the adapter gives (method and
- * route pattern); without a key per user, or per address when nobody is signed in.
+ * route pattern); without a key per user, or per address when nobody is signed in. A rule of it answers with a promise when
+ * limits are shared with other processes: `passed.render(await rule(passed, name))`.
  * @throws MisuseError when the rate is not one
  */
 export function limit(
   rate: RateInput,
   options: LimitOptions = {},
-): (entered: Passed, name: string) => Verdict {
+): (entered: Passed, name: string) => Verdict | Promise<Verdict> {
   const faults = new Faults()
   const parsed = parseRate(rate, "limit", faults)
   faults.throwIfAny()

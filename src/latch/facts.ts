@@ -1,5 +1,5 @@
 import { BLOCKLIST_SIZE } from "../checklist/password/index.ts"
-import type { Limiter } from "../checklist/rate-limit/index.ts"
+import type { Limiter, SharedLimiter } from "../checklist/rate-limit/index.ts"
 import type { Facts } from "../core/facts.ts"
 import type { StoreFacts } from "../store/store.ts"
 import type { Policies } from "./policy.ts"
@@ -9,6 +9,7 @@ export function readFacts(input: {
   readonly policies: Policies
   readonly store: StoreFacts
   readonly limiter: Limiter
+  readonly shared: SharedLimiter | undefined
   readonly feedAgeMs: number | undefined
   readonly concurrency: number
   readonly hashes: number
@@ -51,7 +52,12 @@ export function readFacts(input: {
       registers: policies.emailLink.registers && (policies.given.registration ?? "open") === "open",
       lifetimeSeconds: policies.emailLink.lifetimeMs / 1000,
     },
-    rateLimit: { policies: limiter.policies, keys: limiter.size, capacity: limiter.capacity },
+    rateLimit: {
+      policies: limiter.policies,
+      keys: limiter.size,
+      capacity: limiter.capacity,
+      shared: input.shared?.describe(),
+    },
     proxy: { trusted: policies.proxy.trusted },
     overload: {
       bodyBytes: overload.bodyBytes,

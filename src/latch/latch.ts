@@ -9,7 +9,7 @@ import { createOauth, type ProviderTokens } from "../checklist/oauth/index.ts"
 import { createOverload, limitServer } from "../checklist/overload/index.ts"
 import { createPasswords } from "../checklist/password/index.ts"
 import { clientOf } from "../checklist/proxy/index.ts"
-import { createLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
+import { createLimiter, createSharedLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
 import { createKnownDevices, createRevocations, createSessions } from "../checklist/session/index.ts"
 import { createTokens } from "../checklist/token/index.ts"
 import { toBase64url } from "../core/bytes.ts"
@@ -30,6 +30,7 @@ import { createGuard, type Guard } from "../guard/index.ts"
 import { createPages } from "../pages/index.ts"
 import { withDeadline, withOneDeadline } from "../store/deadline.ts"
 import { openStore } from "../store/open.ts"
+import { openRedis } from "../store/redis/index.ts"
 import type { Store } from "../store/store.ts"
 import { watchChanges } from "./changes.ts"
 import { type ChecklistRow, readChecklist } from "./checklist.ts"
@@ -107,7 +108,10 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
   const { given, origin, basePath, ring } = policies
   const logger = withoutLongSegments(given.logger ?? silentLogger)
   const clock = given.clock ?? systemClock
+  let closeRedis = () => {}
   try {
+    const redis = policies.redis === undefined ? undefined : await openRedis(policies.redis, origin, logger)
+    closeRedis = () => redis?.close()
     const accessLifetimeSeconds = policies.token.accessLifetimeSeconds
     const revocations = createRevocations({
       store,
@@ -115,6 +119,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       logger,
       accessLifetimeSeconds,
       acceptStale: given.unsafe?.acceptRevokedUntilExpiry !== undefined,
+      onNote: () => redis?.feed.tell(),
     })
     const tokens = createTokens({ policy: policies.token, keys: ring.keys("access-signing"), origin, clock })
     const sessions = createSessions({ policy: policies.session, ring, store, tokens, revocations, logger })
@@ -129,7 +134,12 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       clock,
       capacity: policies.rateLimit.capacity,
     })
-    const signInLimits = createSignInLimits({ limiter, policy: policies.rateLimit })
+    const inDatabase = store.takeBuckets && { place: "PostgreSQL", take: store.takeBuckets }
+    const buckets = redis?.buckets ?? inDatabase
+    const whenGone = policies.rateLimit.whenSharedIsGone
+    const shared = buckets && createSharedLimiter({ limiter, buckets, whenGone, logger })
+    const named = shared ?? limiter
+    const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
     const overload = createOverload(policies.overload)
 
     const development = policies.loopback && policies.mail.transport === "inbox"
@@ -207,7 +217,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         ...pages.routes(own),
       ],
     })
-    const limits = createLimits({ limiter, policy: policies.rateLimit, routes: flows.routes })
+    const limits = createLimits({ limiter, named, policy: policies.rateLimit, routes: flows.routes })
     const session = createSessionCheck({ tokens, revocations, clock })
     const guard = createGuard({
       hosts: policies.hosts,
@@ -231,7 +241,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       ...limits,
     })
 
-    await revocations.start()
+    await Promise.all([revocations.start(), shared?.start(), redis?.feed.listen(() => revocations.wake())])
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
     if (given.hooks !== undefined) await changes.start()
     overload.start()
@@ -249,6 +259,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         policies,
         store: store.describe(),
         limiter,
+        shared,
         feedAgeMs: revocations.ageMs(clock()),
         concurrency: policies.password.concurrency,
         hashes: passwords.describe().begun,
@@ -302,12 +313,15 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
           changes.stop()
           overload.stop()
           await mailer.stop()
+          shared?.stop()
+          closeRedis()
           await store.close()
         })()
         return closing
       },
     }
   } catch (error) {
+    closeRedis()
     await store.close()
     throw error
   }

@@ -1,4 +1,10 @@
-import { type Limiter, parseRate, type Rate, type RateLimitPolicy } from "../checklist/rate-limit/index.ts"
+import {
+  type Limiter,
+  type NamedLimits,
+  parseRate,
+  type Rate,
+  type RateLimitPolicy,
+} from "../checklist/rate-limit/index.ts"
 import type { FlowRoute } from "../core/flow.ts"
 import { Faults, MisuseError } from "../core/misuse.ts"
 import { PASS } from "../core/verdict.ts"
@@ -23,13 +29,18 @@ const USER = "user"
 /** Before the names of an application's limits, so that none of them is ever one of ours. */
 const APPLICATION = "app:"
 
-/** The limiter bound to the rows of the guard's table. */
+/**
+ * The limits bound to the rows of the guard's table. What every request meets, per address and per user, protects this very
+ * process and stays in its memory: at no cost, and at once.
+ */
 export function createLimits(input: {
   readonly limiter: Limiter
+  /** Where limits by name are counted. */
+  readonly named: NamedLimits
   readonly policy: RateLimitPolicy
   readonly routes: readonly FlowRoute[]
 }): Pick<GuardParts, "limitAddress" | "limitFlow" | "limitUser" | "limitNamed"> {
-  const { limiter, policy } = input
+  const { limiter, named, policy } = input
   const rates = new Map<string, Rate>()
   const faults = new Faults()
   for (const route of input.routes) {
@@ -40,14 +51,14 @@ export function createLimits(input: {
   faults.throwIfAny()
   limiter.register(ADDRESS, policy.perAddress)
   limiter.register(USER, policy.perUser)
-  for (const [name, rate] of rates) limiter.register(name, rate)
+  for (const [name, rate] of rates) named.register(name, rate)
   const owners = new Map<string, object>()
   return {
     limitAddress: (address) => limiter.takeAddress(ADDRESS, policy.perAddress, address),
     limitFlow(route, address) {
       const name = bucketOf(route)
       const rate = rates.get(name)
-      return rate === undefined ? PASS : limiter.takeAddress(name, rate, address)
+      return rate === undefined ? PASS : named.takeAddress(name, rate, address)
     },
     // Its headers would stand beside those of the address: only a refusal of it is told.
     limitUser(userId, address) {
@@ -59,9 +70,7 @@ export function createLimits(input: {
       if (known === undefined) owners.set(name, owner)
       else if (known !== owner) throw duplicate(name)
       const own = `${APPLICATION}${name}`
-      return key === undefined
-        ? limiter.takeAddress(own, rate, address)
-        : limiter.take(own, rate, key, address)
+      return key === undefined ? named.takeAddress(own, rate, address) : named.take(own, rate, key, address)
     },
   }
 }

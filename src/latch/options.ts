@@ -20,6 +20,9 @@ import { type Faults, readBySchema } from "../core/misuse.ts"
 import type { FlowHooks } from "../flows/index.ts"
 import type { MailOptions } from "../flows/mail/index.ts"
 import type { PagesOptions } from "../pages/index.ts"
+import type { RedisOption } from "../store/redis/index.ts"
+
+export type { RedisConnection } from "../store/redis/index.ts"
 
 /** Everything not named is safe already; everything named is checked before the first request. */
 export interface NightlatchOptions {
@@ -34,6 +37,11 @@ export interface NightlatchOptions {
   readonly database: string
   /** The same PostgreSQL without a pooler between, which makes revocations reach all instances at once. Default `database`. */
   readonly databaseDirect?: string
+  /**
+   * `redis://` or `rediss://`, or a connection of your own: limits by name are then counted together by all processes of this
+   * origin, and they hear of a revocation at once. One server or one with replicas, no cluster. Default none.
+   */
+  readonly redis?: RedisOption
   /** Where the flows live. Default `/auth`. */
   readonly basePath?: string
   /** Further values of `Host` to serve, for example the name a health check uses. Default none. */
@@ -91,6 +99,7 @@ const SCHEMA = z.strictObject({
   secret: room,
   database: z.string("it is missing, or not a text").min(1, "it is empty"),
   databaseDirect: z.string().min(1, "it is empty").optional(),
+  redis: room,
   basePath: z.string().optional(),
   hosts: z.array(z.string()).optional(),
   publicRoutes: z.array(z.string()).optional(),

@@ -25,6 +25,7 @@ import {
   readPublicRoutes,
 } from "../guard/index.ts"
 import { type PagesPolicy, readPages } from "../pages/index.ts"
+import { type RedisPolicy, readRedis } from "../store/redis/index.ts"
 import type { DatabasePlace } from "../store/store.ts"
 import { type NightlatchOptions, readOptions } from "./options.ts"
 
@@ -52,9 +53,14 @@ export interface Policies {
   readonly password: PasswordPolicy
   readonly proxy: ProxyPolicy
   readonly rateLimit: RateLimitPolicy
+  readonly redis: RedisPolicy | undefined
   readonly session: SessionPolicy
   readonly token: TokenPolicy
   readonly pages: PagesPolicy
+}
+
+function sharesLimits({ redis, database }: Policies): boolean {
+  return redis !== undefined || database.kind === "postgres"
 }
 
 const MEMORY: DatabasePlace = { kind: "sqlite", path: ":memory:" }
@@ -98,6 +104,7 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     password: readPassword(given.password, faults),
     proxy: readProxy(given.proxy, faults),
     rateLimit: readRateLimit(given.rateLimit, faults),
+    redis: readRedis(given.redis, faults),
     mail: readMail(given.mail, faults, { loopback }),
     pages: readPages(given.pages, { origin, basePath, loopback }, faults),
   }
@@ -107,6 +114,14 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
       "session.idleSeconds",
       "an idle session would end before its access token",
       "Make session.idleSeconds longer than token.accessLifetimeSeconds.",
+    )
+  }
+  if (given.rateLimit?.whenSharedIsGone !== undefined && !sharesLimits(policies)) {
+    faults.add(
+      "rate-limit.not_shared",
+      "rateLimit.whenSharedIsGone",
+      "limits are counted by this process alone, so nothing shared can be gone",
+      "Remove it, or set redis (NIGHTLATCH_REDIS).",
     )
   }
   const open = [

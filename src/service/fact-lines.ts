@@ -16,7 +16,7 @@ export function factLines(facts: Facts): readonly (readonly [name: string, value
         ? `argon2id, ${Math.round(password.memoryKib / 1024)} MiB, ${count(password.concurrency, "thread")}`
         : "off",
     ],
-    ["Rate limits", `${count(rateLimit.keys, "key")} in memory, ${rateLimit.capacity} at most`],
+    ["Rate limits", limitsLine(rateLimit)],
     ["Trusted proxies", proxy.trusted.length === 0 ? "none" : proxy.trusted.join(", ")],
   ]
 }
@@ -30,6 +30,13 @@ function databaseLine(database: Facts["database"]): string {
   }
   const mode = database.fileMode === undefined ? "" : `, mode ${octal(database.fileMode)}`
   return `SQLite in ${database.location === "file" ? `a file${mode}` : "memory, gone at the end"}`
+}
+
+function limitsLine({ keys, capacity, shared }: Facts["rateLimit"]): string {
+  const memory = `${count(keys, "key")} in memory, ${capacity} at most`
+  if (shared === undefined) return memory
+  const missed = shared.missed === 0 ? "" : `, ${count(shared.missed, "request")} missed it`
+  return `${shared.gone === undefined ? `shared in ${shared.place}` : `${shared.place} gone`}${missed}; ${memory}`
 }
 
 function octal(mode: number): string {

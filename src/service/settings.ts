@@ -54,7 +54,9 @@ export const portSchema: z.ZodType<number, number> = z
 
 /** A path is none, and neither is the URL of a server that asks for no password. */
 function hasPassword(value: unknown): boolean {
-  return typeof value === "string" && isPostgresUrl(value) && parsePostgresUrl(value)?.password !== ""
+  if (typeof value !== "string") return false
+  if (isPostgresUrl(value)) return parsePostgresUrl(value)?.password !== ""
+  return /^rediss?:/.test(value) && URL.parse(value)?.password !== ""
 }
 
 const oneOf = (...words: [string, ...string[]]): z.ZodType =>
@@ -149,6 +151,16 @@ export const SETTINGS: readonly Setting[] = Object.freeze([
     "URL",
     "`NIGHTLATCH_DATABASE`",
     "The same PostgreSQL without the pooler between: revocations are then heard at once and not within a second.",
+    text,
+    true,
+    hasPassword,
+  ),
+  setting(
+    "NIGHTLATCH_REDIS",
+    "redis",
+    "URL",
+    "none: limits are counted by each process",
+    "Redis in which instances count rate limits together, for example `rediss://user:password@redis.example.com:6379`; no cluster.",
     text,
     true,
     hasPassword,

@@ -10,6 +10,7 @@ const PATIENT: ReadonlySet<string> = new Set([
   "claimMail",
   "readRevocations",
   "watchRevocations",
+  "takeBuckets",
 ])
 
 /** What one request may still wait for the store, in milliseconds; nothing of it holds for what goes on after its answer. */

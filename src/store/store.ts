@@ -1,4 +1,5 @@
 import type { NewEvent, SecurityEvent } from "../core/event.ts"
+import type { SharedBuckets } from "../core/shared-buckets.ts"
 import type {
   Account,
   AccountChange,
@@ -138,6 +139,8 @@ export interface Store {
    * poll of each second does, and never throws. @returns what ends it
    */
   watchRevocations?(wake: () => void): () => Promise<void>
+  /** Where several processes share one database: counts a request in rate-limit buckets, see `SharedBuckets`. */
+  takeBuckets?: SharedBuckets["take"]
 
   // ---- passwords and one-time tokens
   /** Reads a live token of exactly this purpose without redeeming it. */

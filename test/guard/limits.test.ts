@@ -26,9 +26,9 @@ async function rig(options: Partial<NightlatchOptions> = {}): Promise<Rig> {
   const own = new Map(
     ["/own", "/refresh", "/user"].map((path) => [path, { rule: limit("3/minute"), name: path.slice(1) }]),
   )
-  const answer = guard(latch, (request, { passed }) => {
+  const answer = guard(latch, async (request, { passed }) => {
     const mine = own.get(new URL(request.url).pathname)
-    const refused = mine === undefined ? undefined : passed.render(mine.rule(passed, mine.name))
+    const refused = mine === undefined ? undefined : passed.render(await mine.rule(passed, mine.name))
     return new Response(refused === undefined ? "ok" : null, { status: refused?.status ?? 200 })
   })
   return {

@@ -299,6 +299,13 @@ const BAD: readonly Bad[] = [
     fix: /NIGHTLATCH_SMTP_URL/,
   },
   {
+    what: "a JSON file with the password of Redis",
+    files: { "nightlatch.config.json": '{ "redis": "rediss://:canary@redis.example.com" }' },
+    code: "configuration.secret_in_file",
+    path: /^redis/,
+    fix: /NIGHTLATCH_REDIS_FILE/,
+  },
+  {
     what: "a module without a default export",
     files: { "nightlatch.config.mjs": "export const port = 1" },
     code: "configuration.file",
@@ -467,6 +474,14 @@ test("a secret comes from a file without its line end", async () => {
   const { options, sources } = await read({ NIGHTLATCH_SECRET_FILE: "secret" }, { secret: `${SECRET}\n` })
   assert.deepEqual(options.secret, [SECRET])
   assert.equal(sources.get("secret"), "NIGHTLATCH_SECRET_FILE")
+})
+
+test("an address of Redis comes from a file, or from the configuration file when it has no password", async () => {
+  const address = "rediss://:canary@redis.example.com"
+  const named = await read({ NIGHTLATCH_REDIS_FILE: "redis" }, { redis: `${address}\n` })
+  assert.equal(named.options.redis, address)
+  const written = { "nightlatch.config.json": '{ "redis": "redis://127.0.0.1:6379" }' }
+  assert.equal((await read({}, written)).options.redis, "redis://127.0.0.1:6379")
 })
 
 test("a first start on a loopback origin writes a private .env that git ignores, and the second start reads it", async () => {

@@ -18,6 +18,7 @@ const KEPT_ANSWERS = 4096
  * small whole numbers), so they are made once and given out again: the hot path writes no text.
  */
 export class LimitAnswers {
+  readonly name: string
   readonly rate: Rate
   readonly policyText: string
   readonly #policyHeader: Header
@@ -29,6 +30,7 @@ export class LimitAnswers {
   readonly #refused = new Map<number, Refusal>()
 
   constructor(name: string, rate: Rate) {
+    this.name = name
     this.rate = rate
     this.#label = quoted(name)
     this.policyText = `${this.#label};q=${rate.burst};w=${Math.ceil((rate.burst * rate.intervalMs) / 1000)}`

@@ -1,11 +1,9 @@
 import type { Clock } from "../../core/clock.ts"
 import { prefixOf, UNKNOWN } from "../proxy/index.ts"
 import { BucketTable } from "./bucket-table.ts"
-import { KeyedHash } from "./keyed-hash.ts"
+import { waitOf } from "./gcra.ts"
+import type { LimitBook } from "./limit-book.ts"
 import type { Rate } from "./rate.ts"
-
-/** Float sums of equal intervals may differ in the last bits; a thousandth of a millisecond is nothing to anybody. */
-export const ROUNDING_MS = 0.001
 
 /**
  * Where a key is counted: 0 and above is a slot of its own, below `NOWHERE` one that it shares. A plain number, since every
@@ -21,13 +19,13 @@ const NOWHERE = -1
 export class Buckets {
   readonly own: BucketTable
   readonly #shared: BucketTable
-  readonly #hash: KeyedHash
+  readonly #book: LimitBook
   readonly #clock: Clock
   #clockBefore: number
   now = 0
 
-  constructor(hmacKey: Uint8Array, clock: Clock, capacity: number) {
-    this.#hash = new KeyedHash(hmacKey)
+  constructor(book: LimitBook, clock: Clock, capacity: number) {
+    this.#book = book
     this.#clock = clock
     this.#clockBefore = clock()
     this.own = new BucketTable(capacity)
@@ -39,11 +37,6 @@ export class Buckets {
     const clock = this.#clock()
     if (clock > this.#clockBefore) this.now += clock - this.#clockBefore
     this.#clockBefore = clock
-  }
-
-  /** The name under which a key is kept: 128 bits that tell nothing about it. */
-  idOf(limit: string, kind: "key" | "address" | "site" | "shared", text: string): string {
-    return this.#hash.idOf(`${kind} ${limit.length} ${limit}${text}`)
   }
 
   /** Finds or makes the place of a key; `NOWHERE` when nothing at all is free, which refuses. */
@@ -68,13 +61,17 @@ export class Buckets {
 
   setTime(place: Place, time: number): void {
     if (place >= 0) this.own.setTime(place, time)
-    else this.#shared.setTime(SHARED - place, time)
+    else if (place !== NOWHERE) this.#shared.setTime(SHARED - place, time)
   }
 
   /** Milliseconds until the bucket lets one more through; 0 or less when it does now. */
   wait(place: Place, rate: Rate): number {
-    if (place === NOWHERE) return rate.intervalMs
-    return this.time(place) - this.now + (1 - rate.burst) * rate.intervalMs - ROUNDING_MS
+    return waitOf(rate, this.fullIn(place, rate))
+  }
+
+  /** Milliseconds until the bucket is full again; nowhere stands an empty one. */
+  fullIn(place: Place, rate: Rate): number {
+    return place === NOWHERE ? rate.burst * rate.intervalMs : this.time(place) - this.now
   }
 
   /** What a key did while it shared a bucket stays counted when it gets its own. */
@@ -82,7 +79,7 @@ export class Buckets {
     if (this.#shared.size === 0) return this.now
     let start = this.now
     for (const network of [prefixOf(address), UNKNOWN]) {
-      const slot = this.#shared.find(this.idOf(limit, "shared", network))
+      const slot = this.#shared.find(this.#book.idOf(limit, "shared", network))
       if (slot >= 0) start = Math.max(start, this.#shared.time(slot))
     }
     return start
@@ -96,7 +93,7 @@ export class Buckets {
 
   #sharedPlace(limit: string, address: string): Place {
     for (const network of [prefixOf(address), UNKNOWN]) {
-      const id = this.idOf(limit, "shared", network)
+      const id = this.#book.idOf(limit, "shared", network)
       const found = this.#shared.find(id)
       const slot =
         found >= 0

@@ -1,10 +1,7 @@
-export {
-  createLimiter,
-  type Demand,
-  type Limiter,
-  type LimiterInput,
-} from "./limiter.ts"
+export type { Demand } from "./limit-book.ts"
+export { type Counted, createLimiter, type Limiter, type LimiterInput, type NamedLimits } from "./limiter.ts"
 export { type RateLimitOptions, type RateLimitPolicy, readRateLimit } from "./options.ts"
 export { parseRate, type Rate, type RateInput } from "./rate.ts"
+export { createSharedLimiter, type SharedLimiter, type SharedState } from "./shared.ts"
 export { createSignInLimits, type SignInAttempt, type SignInLimits } from "./sign-in.ts"
 export { state } from "./state.ts"

@@ -6,37 +6,41 @@
  * no windows to straddle. Source: ASVS 6.3.1, 2.4.1; RFC 6585; draft-ietf-httpapi-ratelimit-headers.
  */
 import type { Clock } from "../../core/clock.ts"
-import { MisuseError } from "../../core/misuse.ts"
 import { PASS, type Pass, type Refusal } from "../../core/verdict.ts"
-import { networkOf, UNKNOWN } from "../proxy/index.ts"
-import { LimitAnswers } from "./answer.ts"
-import { Buckets, type Place, ROUNDING_MS } from "./buckets.ts"
-import { multiplyRate, type Rate } from "./rate.ts"
+import { UNKNOWN } from "../proxy/index.ts"
+import type { LimitAnswers } from "./answer.ts"
+import { Buckets, type Place } from "./buckets.ts"
+import { leftOf, passOf, passOfAll, refusalOf, secondsOf, waitOf } from "./gcra.ts"
+import { KeyedHash } from "./keyed-hash.ts"
+import { type Demand, type Limit, LimitBook, type Wanted } from "./limit-book.ts"
+import type { Rate } from "./rate.ts"
 
-/** One limit that a request has to pass: per key, or, without one, per address. */
-export interface Demand {
-  /** The limit's name: shown in the headers, and everything of that name is counted together. */
-  readonly name: string
-  readonly rate: Rate
-  /** Whom to count. Only an HMAC of it is kept. */
-  readonly key?: string
-  /** The client's address. Beside a key it only finds the bucket that a network shares when the table is full. */
-  readonly address?: string
-}
+/** What counting answers: at once from memory, later when the count is shared with other processes. */
+export type Counted = Pass | Refusal | Promise<Pass | Refusal>
 
-export interface Limiter {
+/** Limits by name, wherever they are counted. */
+export interface NamedLimits<Answer extends Counted = Counted> {
   /** Declares a limit. @throws MisuseError `rate-limit.duplicate` when the name is taken, `rate-limit.name` */
   register(name: string, rate: Rate): void
   /** Counts one request. A name not yet known is declared. @throws MisuseError when it is known with another rate */
-  take(name: string, rate: Rate, key: string, address?: string): Pass | Refusal
-  /** The same for a key that is no secret and comes again and again, like an account's id: its HMAC is remembered. */
-  takeId(name: string, rate: Rate, id: string, address?: string): Pass | Refusal
+  take(name: string, rate: Rate, key: string, address?: string): Answer
   /** Counts one request of an address: IPv4 as it is, IPv6 by its /64 and, at ten times the rate, by its /48. */
-  takeAddress(name: string, rate: Rate, address: string): Pass | Refusal
+  takeAddress(name: string, rate: Rate, address: string): Answer
   /** Counts one request against several limits: all of them, or none when one refuses. */
-  takeAll(demands: readonly Demand[]): Pass | Refusal
+  takeAll(demands: readonly Demand[]): Answer
+}
+
+export interface Limiter extends NamedLimits<Pass | Refusal> {
+  /** `take` for a key that is no secret and comes again and again, like an account's id: its HMAC is remembered. */
+  takeId(name: string, rate: Rate, id: string, address?: string): Pass | Refusal
   /** What `take` would say, without counting. */
   peek(name: string, rate: Rate, key: string, address?: string): Pass | Refusal
+  /** The buckets of a request, for whoever counts them elsewhere as well. */
+  wantedOf(demands: readonly Demand[]): readonly Wanted[]
+  /** Judges and counts what `wantedOf` gave. */
+  takeWanted(wanted: readonly Wanted[]): Pass | Refusal
+  /** Counts what was passed elsewhere, without judging: no bucket gets emptier than empty. */
+  charge(wanted: readonly Wanted[]): void
   /** Keys in memory. */
   readonly size: number
   readonly capacity: number
@@ -52,75 +56,11 @@ export interface LimiterInput {
   readonly capacity?: number
 }
 
-/** Addresses and ids cost an HMAC once in a while and not each time; names of accounts are never kept in clear. */
-const REMEMBERED = 4096
-
-// A site has 65,536 networks; with ten times the rate it may be an office, and hopping through networks gains little.
-const SITE_FACTOR = 10
-
-interface Limit {
-  readonly name: string
-  readonly answers: LimitAnswers
-  /** The same for a whole IPv6 site. */
-  readonly site: LimitAnswers
-  readonly addresses: Map<string, AddressIds>
-  readonly ids: Map<string, string>
-}
-
-interface AddressIds {
-  readonly own: string
-  readonly site: string | undefined
-}
-
-/** A bucket that a request has to take from. */
-interface Wanted {
-  readonly limit: Limit
-  readonly answers: LimitAnswers
-  readonly place: Place
-}
-
 export function createLimiter(input: LimiterInput): Limiter {
   const key = input.keys[0]
   if (key === undefined) throw new RangeError("a limiter needs a key")
-  const buckets = new Buckets(key, input.clock, input.capacity ?? 100_000)
-  const limits = new Map<string, Limit>()
-
-  function define(name: string, rate: Rate): Limit {
-    const site = new LimitAnswers(name, multiplyRate(rate, SITE_FACTOR))
-    const answers = new LimitAnswers(name, rate)
-    const limit: Limit = { name, answers, site, addresses: new Map(), ids: new Map() }
-    limits.set(name, limit)
-    return limit
-  }
-
-  function limitOf(name: string, rate: Rate): Limit {
-    const known = limits.get(name)
-    if (known === undefined) return define(name, rate)
-    if (known.answers.rate !== rate && known.answers.rate.text !== rate.text) throw duplicate(name)
-    return known
-  }
-
-  function addressIds(limit: Limit, address: string): AddressIds {
-    const known = limit.addresses.get(address)
-    if (known !== undefined) return known
-    const isSix = address.includes(":")
-    const made: AddressIds = {
-      own: buckets.idOf(limit.name, "address", isSix ? networkOf(address, 32, 64) : address),
-      site: isSix ? buckets.idOf(limit.name, "site", networkOf(address, 32, 48)) : undefined,
-    }
-    if (limit.addresses.size >= REMEMBERED) limit.addresses.clear()
-    limit.addresses.set(address, made)
-    return made
-  }
-
-  function rememberedId(limit: Limit, id: string): string {
-    const known = limit.ids.get(id)
-    if (known !== undefined) return known
-    const made = buckets.idOf(limit.name, "key", id)
-    if (limit.ids.size >= REMEMBERED) limit.ids.clear()
-    limit.ids.set(id, made)
-    return made
-  }
+  const book = new LimitBook(new KeyedHash(key))
+  const buckets = new Buckets(book, input.clock, input.capacity ?? 100_000)
 
   function takeAt(place: Place, answers: LimitAnswers): Pass | Refusal {
     const wait = buckets.wait(place, answers.rate)
@@ -147,124 +87,72 @@ export function createLimiter(input: LimiterInput): Limiter {
     return siteLeft < ownLeft ? sitePass : ownPass
   }
 
-  function wantedOf({ name, rate, key: whom, address = UNKNOWN }: Demand): Wanted[] {
-    const limit = limitOf(name, rate)
-    const { answers } = limit
-    if (whom !== undefined) {
-      return [{ limit, answers, place: buckets.place(name, buckets.idOf(name, "key", whom), address) }]
+  function takeWanted(wanted: readonly Wanted[]): Pass | Refusal {
+    if (wanted.length === 0) return PASS
+    buckets.advance()
+    const places = wanted.map(({ answers, id, address }) => buckets.place(answers.name, id, address))
+    const standings = () =>
+      wanted.map(({ answers }, index) => ({
+        answers,
+        fullInMs: buckets.fullIn(places[index] as Place, answers.rate),
+      }))
+    const refused = refusalOf(standings())
+    if (refused !== undefined) return refused
+    for (const [index, { answers }] of wanted.entries()) {
+      const place = places[index] as Place
+      // Two keys may share a bucket when the table is full; one request counts once in it.
+      if (places.indexOf(place) === index) charge(place, answers)
     }
-    const { own, site } = addressIds(limit, address)
-    const wanted: Wanted[] = [{ limit, answers, place: buckets.place(name, own, address) }]
-    if (site === undefined) return wanted
-    return [...wanted, { limit, answers: limit.site, place: buckets.place(name, site, address) }]
-  }
-
-  function takeTogether(wanted: readonly Wanted[]): Pass | Refusal {
-    let longest = 0
-    let refusing: LimitAnswers | undefined
-    for (const { answers, place } of wanted) {
-      const wait = buckets.wait(place, answers.rate)
-      if (wait > longest) {
-        longest = wait
-        refusing = answers
-      }
-    }
-    if (refusing !== undefined) return refusing.refusal(secondsOf(longest))
-    const states = new Map<Limit, { left: number; pass: Pass }>()
-    for (const [index, { limit, answers, place }] of wanted.entries()) {
-      // The same bucket asked for twice in one request counts once.
-      if (wanted.findIndex((other) => other.place === place) !== index) continue
-      const left = leftOf(answers.rate, buckets.time(place) - buckets.now)
-      const pass = charge(place, answers)
-      const said = states.get(limit)
-      if (said === undefined || left < said.left) states.set(limit, { left, pass })
-    }
-    return joined([...states.values()].map(({ pass }) => pass))
+    return passOfAll(standings())
   }
 
   return {
     register(name, rate) {
-      if (limits.has(name)) throw duplicate(name)
-      define(name, rate)
+      book.register(name, rate)
     },
     take(name, rate, whom, address = UNKNOWN) {
       buckets.advance()
-      const { answers } = limitOf(name, rate)
-      return takeAt(buckets.place(name, buckets.idOf(name, "key", whom), address), answers)
+      const { answers } = book.limitOf(name, rate)
+      return takeAt(buckets.place(name, book.idOf(name, "key", whom), address), answers)
     },
     takeId(name, rate, id, address = UNKNOWN) {
       buckets.advance()
-      const limit = limitOf(name, rate)
-      return takeAt(buckets.place(name, rememberedId(limit, id), address), limit.answers)
+      const limit = book.limitOf(name, rate)
+      return takeAt(buckets.place(name, book.rememberedId(limit, id), address), limit.answers)
     },
     takeAddress(name, rate, address) {
       buckets.advance()
-      const limit = limitOf(name, rate)
-      const { own, site } = addressIds(limit, address)
+      const limit = book.limitOf(name, rate)
+      const { own, site } = book.addressIds(limit, address)
       const place = buckets.place(name, own, address)
       if (site === undefined) return takeAt(place, limit.answers)
       return takeBoth(place, buckets.place(name, site, address), limit)
     },
-    takeAll(demands) {
-      buckets.advance()
-      return demands.length === 0 ? PASS : takeTogether(demands.flatMap(wantedOf))
-    },
+    takeAll: (demands) => takeWanted(book.wantedOf(demands)),
     peek(name, rate, whom, address = UNKNOWN) {
       buckets.advance()
-      const { answers } = limitOf(name, rate)
-      const full = buckets.peek(name, buckets.idOf(name, "key", whom), address) - buckets.now
-      const wait = full + (1 - rate.burst) * rate.intervalMs - ROUNDING_MS
+      const { answers } = book.limitOf(name, rate)
+      const full = buckets.peek(name, book.idOf(name, "key", whom), address) - buckets.now
+      const wait = waitOf(rate, full)
       return wait > 0 ? answers.refusal(secondsOf(wait)) : passOf(answers, full)
+    },
+    wantedOf: (demands) => book.wantedOf(demands),
+    takeWanted,
+    charge(wanted) {
+      buckets.advance()
+      for (const { answers, id, address } of wanted) {
+        const place = buckets.place(answers.name, id, address)
+        const { burst, intervalMs } = answers.rate
+        const fullInMs = Math.min(buckets.fullIn(place, answers.rate) + intervalMs, burst * intervalMs)
+        buckets.setTime(place, buckets.now + fullInMs)
+      }
     },
     get size() {
       return buckets.own.size
     },
     capacity: buckets.own.capacity,
     get policies() {
-      return [...limits.keys()]
+      return book.names
     },
   }
-}
-
-/** How many are left when the bucket is full again in so many milliseconds. */
-function leftOf(rate: Rate, fullInMs: number): number {
-  return Math.max(0, rate.burst - Math.ceil((fullInMs - ROUNDING_MS) / rate.intervalMs))
-}
-
-function passOf(answers: LimitAnswers, fullInMs: number): Pass {
-  const { rate } = answers
-  const left = leftOf(rate, fullInMs)
-  const untilOneMore =
-    left === rate.burst ? rate.intervalMs : fullInMs - (rate.burst - left - 1) * rate.intervalMs
-  return answers.pass(left, secondsOf(untilOneMore))
-}
-
-/** Whole seconds, never early. */
-function secondsOf(ms: number): number {
-  return Math.max(1, Math.ceil((ms - ROUNDING_MS) / 1000))
-}
-
-/** Several limits in one list each, as structured fields have it. */
-function joined(passes: readonly Pass[]): Pass {
-  const [first = PASS] = passes
-  if (passes.length <= 1) return first
-  const texts = (at: number) => passes.map(({ headers }) => headers[at]?.[1] ?? "").join(", ")
-  return {
-    kind: "pass",
-    headers: [
-      ["ratelimit-policy", texts(0)],
-      ["ratelimit", texts(1)],
-    ],
-  }
-}
-
-function duplicate(name: string): MisuseError {
-  return new MisuseError([
-    {
-      code: "rate-limit.duplicate",
-      path: `limit ${JSON.stringify(name)}`,
-      problem: "two limits have this name, and what one counts would count for the other",
-      fix: "Give each limit a name of its own.",
-    },
-  ])
 }

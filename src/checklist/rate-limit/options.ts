@@ -21,6 +21,11 @@ export interface RateLimitOptions {
   readonly mail?: { readonly perAddress?: RateInput }
   /** Most keys in memory at once, 1,000 to 10,000,000. Default 100,000, about 20 MB when full. */
   readonly capacity?: number
+  /**
+   * What happens to limits by name while the place where processes count them together (Redis, else PostgreSQL) does not
+   * answer. Default `"memory"`: each process counts for itself. `"refuse"`: what has such a limit gets 503.
+   */
+  readonly whenSharedIsGone?: "memory" | "refuse"
 }
 
 export interface RateLimitPolicy {
@@ -30,6 +35,7 @@ export interface RateLimitPolicy {
   readonly refresh: { readonly perAddress: Rate }
   readonly mail: { readonly perAddress: Rate }
   readonly capacity: number
+  readonly whenSharedIsGone: "memory" | "refuse"
 }
 
 const rate = z.unknown().optional()
@@ -40,6 +46,7 @@ const SCHEMA = z.strictObject({
   refresh: z.strictObject({ perAddress: rate }).optional(),
   mail: z.strictObject({ perAddress: rate }).optional(),
   capacity: z.number().optional(),
+  whenSharedIsGone: z.enum(["memory", "refuse"]).optional(),
 })
 
 const CAPACITY = 100_000
@@ -60,6 +67,7 @@ export function readRateLimit(input: unknown, faults: Faults): RateLimitPolicy {
     refresh: Object.freeze({ perAddress: read(refresh?.perAddress, "refresh.perAddress", "300/minute") }),
     mail: Object.freeze({ perAddress: read(mail?.perAddress, "mail.perAddress", "10/minute") }),
     capacity: readCapacity(options.capacity ?? CAPACITY, faults),
+    whenSharedIsGone: options.whenSharedIsGone ?? "memory",
   })
 }
 

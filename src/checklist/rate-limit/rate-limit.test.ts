@@ -381,3 +381,16 @@ test("the checklist line tells when the table fills", () => {
   assert.equal(lineOf(950), "weakened")
   assert.equal(lineOf(10, []), "fails")
 })
+
+test("the checklist line tells where limits are counted, and what it means that they are not shared now", () => {
+  const line = (shared: Facts["rateLimit"]["shared"]) =>
+    state({ rateLimit: { policies: ["login"], keys: 1, capacity: 1000, shared } } as unknown as Facts)
+  const redis = { place: "Redis", gone: undefined, whenGone: "memory", missed: 0 } as const
+  assert.match(line(undefined).why, /by this process alone/)
+  assert.deepEqual([line(redis).state, line(undefined).state], ["holds", "holds"])
+  assert.match(line(redis).why, /with all processes in Redis/)
+  const gone = { ...redis, gone: "it does not answer" }
+  assert.equal(line(gone).state, "weakened")
+  assert.match(line(gone).why, /\(it does not answer\).* in memory/)
+  assert.match(line({ ...gone, whenGone: "refuse" }).why, /503/)
+})

@@ -5,8 +5,7 @@
  * counted in exactly the same way, since the key is the address text that was typed.
  * Source: ASVS 6.1.1, 6.3.1, 6.3.8; NIST SP 800-63B-4, 3.2.2.
  */
-import type { Pass, Refusal } from "../../core/verdict.ts"
-import type { Limiter } from "./limiter.ts"
+import type { Counted, NamedLimits } from "./limiter.ts"
 import type { RateLimitPolicy } from "./options.ts"
 
 export interface SignInAttempt {
@@ -18,12 +17,15 @@ export interface SignInAttempt {
   readonly device?: string | undefined
 }
 
-export interface SignInLimits {
+export interface SignInLimits<Answer extends Counted = Counted> {
   /** Counts an attempt, before anything is hashed or read. */
-  take(attempt: SignInAttempt): Pass | Refusal
+  take(attempt: SignInAttempt): Answer
 }
 
-export function createSignInLimits(input: { limiter: Limiter; policy: RateLimitPolicy }): SignInLimits {
+export function createSignInLimits<Answer extends Counted>(input: {
+  readonly limiter: NamedLimits<Answer>
+  readonly policy: RateLimitPolicy
+}): SignInLimits<Answer> {
   const { limiter, policy } = input
   const { perAccount, perDevice, perAddress } = policy.login
   limiter.register("login", perAccount)

@@ -5,7 +5,7 @@ const NEARLY_FULL = 0.9
 
 /** Does the line of the checklist hold here and now? */
 export function state(facts: Facts): LineState {
-  const { policies, keys, capacity } = facts.rateLimit
+  const { policies, keys, capacity, shared } = facts.rateLimit
   if (policies.length === 0) {
     return { state: "fails", why: "No limit is declared.", fix: "Remove what replaces the default limits." }
   }
@@ -16,8 +16,21 @@ export function state(facts: Facts): LineState {
       fix: "Raise rateLimit.capacity, or find out who brings so many addresses.",
     }
   }
+  if (shared?.gone !== undefined) {
+    const { place, gone, whenGone } = shared
+    const effect =
+      whenGone === "refuse"
+        ? "what has a limit of its own gets 503"
+        : "limits are counted in memory, and so many processes let so many times as much through"
+    return {
+      state: "weakened",
+      why: `${place} does not share counts (${gone}): ${effect}.`,
+      fix: `Bring ${place} back; it is asked again each second.`,
+    }
+  }
+  const where = shared === undefined ? "by this process alone" : `with all processes in ${shared.place}`
   return {
     state: "holds",
-    why: `Requests are counted per address, user and account; ${keys} of at most ${capacity} keys are in memory.`,
+    why: `Requests are counted per address, user and account, limits by name ${where}; ${keys} of at most ${capacity} keys are in memory.`,
   }
 }

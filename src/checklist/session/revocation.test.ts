@@ -12,6 +12,8 @@ interface Rig {
   readonly set: Revocations
   readonly answer: (change?: Partial<Read>) => Read
   now: number
+  /** How often others were told of a revocation. */
+  noted: number
   read: (input: Question) => Promise<Read>
   watch: (wake: () => void) => () => Promise<void>
   readonly asked: Question[]
@@ -20,6 +22,7 @@ interface Rig {
 function rig(acceptStale = false): Rig {
   const it = {
     now: 1_000_000_000,
+    noted: 0,
     asked: [] as Question[],
     watch: (_wake: () => void) => async () => {},
     read: async (_input: Question): Promise<Read> => it.answer(),
@@ -44,6 +47,7 @@ function rig(acceptStale = false): Rig {
     logger: silentLogger,
     accessLifetimeSeconds: 900,
     acceptStale,
+    onNote: () => void it.noted++,
   })
   return Object.assign(it, { set })
 }
@@ -99,6 +103,32 @@ test("a revocation of another process counts after one poll, and so does a raise
     [undefined, `at ${before}`],
   )
   assert.equal(it.asked[0]?.withinMs, it.asked[1]?.withinMs)
+})
+
+test("others are told of what this process revokes, and not of what it read", async () => {
+  const it = rig()
+  it.read = async () => it.answer({ sessions: [{ sessionId: "a", revokedAt: it.now }] })
+  await it.set.poll()
+  assert.equal(it.noted, 0)
+  it.set.note("b")
+  assert.equal(it.noted, 1)
+})
+
+test("however often it is woken, it asks at most each 50 ms, and not after the end", async () => {
+  const it = rig()
+  const asked = async (milliseconds: number) => {
+    const before = it.asked.length
+    const until = performance.now() + milliseconds
+    while (performance.now() < until) {
+      it.set.wake()
+      await new Promise(setImmediate)
+    }
+    return it.asked.length - before
+  }
+  const count = await asked(500)
+  assert.ok(count >= 2 && count <= 11, String(count))
+  await it.set.stop()
+  assert.equal(await asked(100), 0)
 })
 
 test("a poll never shortens what this process noted", async () => {
@@ -264,7 +294,7 @@ test("who hears of a revocation wakes it: one poll, and one more for what was he
   const it = rig()
   const answers: (() => void)[] = []
   it.read = () => new Promise((resolve) => answers.push(() => resolve(it.answer())))
-  const settle = () => new Promise(setImmediate)
+  const settle = () => new Promise((later) => setTimeout(later, 120))
   it.set.wake()
   assert.equal(it.asked.length, 1)
   for (let time = 0; time < 5; time++) it.set.wake()

@@ -30,12 +30,14 @@ export interface Revocations {
   start(): Promise<void>
   /** One poll now; never throws. */
   poll(): Promise<void>
-  /** Whoever hears of a revocation earlier than the poll says so: one poll, after the one that is under way. */
+  /** Whoever hears of a revocation earlier than the poll says so: a poll at once, and one more after one that was under way. */
   wake(): void
   stop(): Promise<void>
 }
 
 const POLL_MS = 1_000
+/** However often we are woken, the store is not asked more often than this. */
+const WAKE_MS = 50
 /** Ten polls without an answer; sessions.md. */
 const STALE_MS = 10_000
 /** Access tokens allow 60 s of skew, and 30 s cover a poll's overlap and a slow sweep. */
@@ -58,6 +60,8 @@ export function createRevocations(input: {
   readonly accessLifetimeSeconds: number
   /** `unsafe.acceptRevokedUntilExpiry`: believe the set however old it is. */
   readonly acceptStale: boolean
+  /** Called for each revocation of this process, to wake the others. */
+  readonly onNote?: () => void
 }): Revocations {
   const { store, clock, logger } = input
   const retentionMs = input.accessLifetimeSeconds * 1000 + SKEW_MS + MARGIN_MS
@@ -72,8 +76,12 @@ export function createRevocations(input: {
   let giveUpMs = GIVE_UP_MS
   let timer: NodeJS.Timeout | undefined
   let failing = false
-  let woken = false
   let unwatch: (() => Promise<void>) | undefined
+  /** Heard of something while a poll was under way. */
+  let heard = false
+  let wokenAt = Number.NEGATIVE_INFINITY
+  let waking: NodeJS.Timeout | undefined
+  let stopped = false
 
   function hold(sessionId: string, until: number): void {
     if ((sessions.get(sessionId) ?? 0) < until) sessions.set(sessionId, until)
@@ -116,7 +124,7 @@ export function createRevocations(input: {
       failing = false
     } finally {
       if (pending?.number === number) pending = undefined
-      if (woken) wake()
+      if (heard) wake()
     }
   }
 
@@ -130,9 +138,20 @@ export function createRevocations(input: {
   }
 
   function wake(): void {
+    if (stopped || waking !== undefined) return
+    const leftMs = wokenAt + WAKE_MS - performance.now()
+    if (leftMs > 0) {
+      waking = setTimeout(() => {
+        waking = undefined
+        wake()
+      }, leftMs).unref()
+      return
+    }
     // The answer under way may have been taken before what somebody heard of.
-    woken = pending !== undefined
-    if (!woken) void poll()
+    heard = pending !== undefined
+    if (heard) return
+    wokenAt = performance.now()
+    void poll()
   }
 
   function fail(why: string): void {
@@ -148,7 +167,10 @@ export function createRevocations(input: {
       return asOf !== undefined && (input.acceptStale || Math.abs(now - asOf) < STALE_MS)
     },
     ageMs: (now) => (asOf === undefined ? undefined : Math.max(0, now - asOf)),
-    note: (sessionId) => hold(sessionId, clock() + retentionMs),
+    note(sessionId) {
+      hold(sessionId, clock() + retentionMs)
+      input.onNote?.()
+    },
     get readyAt() {
       return readyAt
     },
@@ -168,8 +190,9 @@ export function createRevocations(input: {
     wake,
     async stop() {
       clearInterval(timer)
+      clearTimeout(waking)
       timer = undefined
-      woken = false
+      stopped = true
       await unwatch?.()
       unwatch = undefined
     },

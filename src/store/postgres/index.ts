@@ -5,6 +5,7 @@ import { MisuseError } from "../../core/misuse.ts"
 import { type Statement, sql } from "../../core/statement.ts"
 import type { MigrationPlan, RefreshPresentation, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
+import { takeBuckets } from "./buckets.ts"
 import { type Connection, readConnection } from "./connection.ts"
 import * as change from "./email-change.ts"
 import * as events from "./events.ts"
@@ -195,6 +196,7 @@ function createStore(parts: {
     readRevocations: single(upkeep.readRevocations),
     ping: () => upkeep.ping(pool.db),
     watchRevocations: parts.watch,
+    takeBuckets: single(takeBuckets),
     describe: () => ({ database: facts, statements: seen.size }),
     close: () => pool.close(),
   }

@@ -198,6 +198,43 @@ const FIRST: Statement = sql`
   END $$;
 `
 
+/**
+ * Counts a request in several buckets or in none. Each statement of the function has a snapshot of its own (it is volatile):
+ * the first makes or locks all rows, in the order of their ids so that nobody waits for each other, and writes nothing where
+ * one is; the second therefore sees what the last one who held them left. Times are milliseconds since 2026, so that a double
+ * keeps fractions of a microsecond, by the clock after the lock. A clock that was set back makes no bucket take longer than
+ * a whole one does; a thousandth of a millisecond is the rounding that the limiter in memory allows as well.
+ */
+const BUCKETS: Statement = sql`
+  CREATE FUNCTION nightlatch.bucket_now() RETURNS double precision LANGUAGE sql VOLATILE PARALLEL SAFE
+  RETURN ((extract(epoch FROM clock_timestamp()) - 1767225600) * 1000)::double precision;
+
+  CREATE FUNCTION nightlatch.take_buckets(ids text[], intervals double precision[], bursts double precision[])
+  RETURNS TABLE (place bigint, passed boolean, at_ms double precision, full_in_ms double precision)
+  LANGUAGE sql VOLATILE
+  BEGIN ATOMIC
+    INSERT INTO nightlatch.bucket (id, full_at)
+    SELECT wanted.id, 0 FROM unnest(ids) AS wanted (id) ORDER BY wanted.id COLLATE "C"
+    ON CONFLICT (id) DO UPDATE SET full_at = excluded.full_at WHERE false;
+
+    WITH clock AS MATERIALIZED (
+      SELECT nightlatch.bucket_now() AS now
+    ), wanted AS MATERIALIZED (
+      SELECT given.place, bucket.id, given.step, given.burst, clock.now,
+        least(greatest(bucket.full_at - clock.now, 0), given.burst * given.step) AS full_in
+      FROM clock, unnest(ids, intervals, bursts) WITH ORDINALITY AS given (id, step, burst, place)
+      JOIN nightlatch.bucket ON bucket.id = given.id
+    ), verdict AS MATERIALIZED (
+      SELECT bool_and(full_in + (1 - burst) * step <= 0.001) AS passed FROM wanted
+    ), counted AS (
+      UPDATE nightlatch.bucket SET full_at = wanted.now + wanted.full_in + wanted.step FROM wanted, verdict
+      WHERE verdict.passed AND bucket.id = wanted.id
+    )
+    SELECT wanted.place, verdict.passed, wanted.now, wanted.full_in + CASE WHEN verdict.passed THEN wanted.step ELSE 0 END
+    FROM wanted, verdict ORDER BY wanted.place;
+  END;
+`
+
 /** A step from one version to the next. */
 interface Migration {
   readonly text: Statement
@@ -206,4 +243,7 @@ interface Migration {
 }
 
 /** One per version, never changed once released. */
-export const MIGRATIONS: readonly Migration[] = [{ text: FIRST, compatibleFrom: 1 }]
+export const MIGRATIONS: readonly Migration[] = [
+  { text: FIRST, compatibleFrom: 1 },
+  { text: BUCKETS, compatibleFrom: 1 },
+]

@@ -58,6 +58,9 @@ const PURGE_ENDED = sql`
 const PURGE_EVENTS = sql`
   DELETE FROM nightlatch.event WHERE id IN
     (SELECT id FROM nightlatch.event WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)`
+const PURGE_BUCKETS = sql`
+  DELETE FROM nightlatch.bucket WHERE id IN
+    (SELECT id FROM nightlatch.bucket WHERE full_at < (SELECT nightlatch.bucket_now()) LIMIT $1 FOR UPDATE SKIP LOCKED)`
 const PING = sql`UPDATE nightlatch.meta SET value = value WHERE key = 'ping' RETURNING value`
 
 /** Per-recipient limits count a day back; an hour more for clocks. */
@@ -100,6 +103,7 @@ export async function purge(db: Executor, input: Parameters<Store["purge"]>[0]):
     await db.run(PURGE_OUTBOX, now - OUTBOX_KEPT_MS, PIECE),
     await db.run(PURGE_REVOKED, sessionsBefore, PIECE),
     await db.run(PURGE_EVENTS, eventsBefore, PIECE),
+    await db.run(PURGE_BUCKETS, PIECE),
   ]
   const after = input.after === undefined ? undefined : await purgeEnded(db, sessionsBefore, input.after)
   return { more: after !== undefined || deleted.some(({ changes }) => changes === PIECE), after }

@@ -1,0 +1,180 @@
+/**
+ * Attack: a limit that each of several processes counts for itself, and so lets as many times as much through; and a store
+ * of counts that is made to fail, so that nobody counts at all.
+ * Promise: limits by name are counted together, atomically. When the store fails, or does not answer in a quarter of a second,
+ * nobody waits for it any longer: this process counts in its memory, which knows what it has let through before, or refuses,
+ * if that was chosen. The store is asked again each second until it is back. Source: ASVS 6.3.1; GHSA on better-auth's
+ * rate limits that were checked and counted in two steps (CVE-2026-110861).
+ */
+import type { Logger } from "../../core/logger.ts"
+import { UNAVAILABLE } from "../../core/problem.ts"
+import type { SharedBucket, SharedBuckets, SharedTake } from "../../core/shared-buckets.ts"
+import { UnavailableError } from "../../core/unavailable.ts"
+import { PASS, type Pass, type Refusal } from "../../core/verdict.ts"
+import { passOfAll, refusalOf } from "./gcra.ts"
+import type { Demand, Wanted } from "./limit-book.ts"
+import type { Counted, Limiter, NamedLimits } from "./limiter.ts"
+
+export interface SharedLimiter extends NamedLimits {
+  /** Whether counts are shared now. */
+  describe(): SharedState
+  /** Asks the store for the first time; until then limits are counted as if it were gone. Never rejects. */
+  start(): Promise<void>
+  stop(): void
+}
+
+export interface SharedState {
+  /** Where counts are shared, for example `Redis`. */
+  readonly place: string
+  /** Why they are not now; undefined when they are. */
+  readonly gone: string | undefined
+  readonly whenGone: "memory" | "refuse"
+  /** Requests since the start that the store did not count. */
+  readonly missed: number
+}
+
+const ANSWER_MS = 250
+/** A process that looks later than this at its timer has no right to call somebody else late. */
+const OWN_DELAY_MS = 50
+const PROBE_MS = 1_000
+/** At a start everything is late. */
+const FIRST_ANSWER_MS = 2_000
+/** A bucket that only probes use, and that they cannot empty. */
+const PROBE: SharedBucket = { id: "nightlatch-probe", intervalMs: 1, burst: 1_000_000 }
+
+const LATE = "it does not answer in time"
+const REFUSED: Refusal = {
+  ...UNAVAILABLE,
+  reason: "the shared limits are gone, and rateLimit.whenSharedIsGone refuses",
+}
+
+/** A request that waits for the store. */
+interface Waiting {
+  lateAt: number
+  /** Whether it waits longer already, because this process was late itself. */
+  forgiven: boolean
+  giveUp(): void
+}
+
+export function createSharedLimiter(input: {
+  readonly limiter: Limiter
+  readonly buckets: SharedBuckets
+  readonly whenGone: "memory" | "refuse"
+  readonly logger: Logger
+}): SharedLimiter {
+  const { limiter, buckets, whenGone, logger } = input
+  const { place } = buckets
+  const waiting = new Set<Waiting>()
+  let gone: string | undefined = "it was not asked yet"
+  let missed = 0
+  let late: NodeJS.Timeout | undefined
+  let probing: NodeJS.Timeout | undefined
+
+  function withoutStore(wanted: readonly Wanted[]): Pass | Refusal {
+    missed++
+    return whenGone === "memory" ? limiter.takeWanted(wanted) : REFUSED
+  }
+
+  function judge(wanted: readonly Wanted[], { passed, fullInMs }: SharedTake): Pass | Refusal {
+    const standings = wanted.map(({ answers }, index) => ({ answers, fullInMs: fullInMs[index] ?? 0 }))
+    // Rounding may let the two disagree by a billionth; the store's word counts.
+    if (!passed) return refusalOf(standings) ?? (wanted[0] as Wanted).answers.refusal(1)
+    limiter.charge(wanted)
+    return passOfAll(standings)
+  }
+
+  function ask(wanted: readonly Wanted[]): Promise<Pass | Refusal> {
+    const { promise, resolve } = Promise.withResolvers<Pass | Refusal>()
+    const turn = {
+      lateAt: performance.now() + ANSWER_MS,
+      forgiven: false,
+      giveUp: () => resolve(withoutStore(wanted)),
+    }
+    waiting.add(turn)
+    late ??= setTimeout(look, ANSWER_MS, turn.lateAt)
+    buckets.take(wanted.map(bucketOf)).then(
+      (taken) => {
+        if (waiting.delete(turn)) resolve(judge(wanted, taken))
+      },
+      (error: unknown) => {
+        if (waiting.has(turn)) lose(reasonOf(error))
+      },
+    )
+    return promise
+  }
+
+  /** One timer for all that wait: it looks at the oldest. */
+  function look(dueAt: number): void {
+    late = undefined
+    const [oldest] = waiting
+    if (oldest === undefined) return
+    const now = performance.now()
+    if (oldest.lateAt <= now && now - dueAt > OWN_DELAY_MS && !oldest.forgiven) {
+      oldest.forgiven = true
+      oldest.lateAt = now + ANSWER_MS
+    }
+    if (oldest.lateAt <= now) lose(LATE)
+    else late = setTimeout(look, oldest.lateAt - now, oldest.lateAt)
+  }
+
+  /** Everybody who waits is answered without the store, and nobody waits for it until it has answered a probe. */
+  function lose(reason: string): void {
+    if (probing === undefined) {
+      logger.error({ place, reason, whenGone }, "rate-limit: shared limits are gone")
+      probing = setInterval(() => void probe(ANSWER_MS), PROBE_MS)
+      probing.unref()
+    }
+    gone = reason
+    const turns = [...waiting]
+    waiting.clear()
+    for (const turn of turns) turn.giveUp()
+  }
+
+  /** Counts as a request does: a store that answers but cannot write is not back. */
+  async function probe(withinMs: number): Promise<void> {
+    const inTime = Promise.withResolvers<never>()
+    const timer = setTimeout(() => inTime.reject(new UnavailableError(LATE)), withinMs)
+    try {
+      await Promise.race([buckets.take([PROBE]), inTime.promise])
+      if (probing !== undefined) logger.info({ place }, "rate-limit: shared limits are back")
+      clearInterval(probing)
+      probing = undefined
+      gone = undefined
+    } catch (error) {
+      lose(reasonOf(error))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  function takeAll(demands: readonly Demand[]): Counted {
+    const wanted = limiter.wantedOf(demands)
+    if (wanted.length === 0) return PASS
+    return gone === undefined ? ask(wanted) : withoutStore(wanted)
+  }
+
+  return {
+    register: (name, rate) => limiter.register(name, rate),
+    take: (name, rate, key, address) =>
+      takeAll([{ name, rate, key, ...(address === undefined ? {} : { address }) }]),
+    takeAddress: (name, rate, address) => takeAll([{ name, rate, address }]),
+    takeAll,
+    describe: () => ({ place, gone, whenGone, missed }),
+    start: () => probe(FIRST_ANSWER_MS),
+    stop() {
+      clearInterval(probing)
+      clearTimeout(late)
+      gone = "it was closed"
+      for (const turn of waiting) turn.giveUp()
+      waiting.clear()
+    },
+  }
+}
+
+function bucketOf({ id, answers }: Wanted): SharedBucket {
+  return { id, intervalMs: answers.rate.intervalMs, burst: answers.rate.burst }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof UnavailableError ? error.message : "it failed"
+}

@@ -1,0 +1,5 @@
+export { type RedisOption, type RedisPolicy, readRedis } from "./address.ts"
+export { redisBuckets } from "./buckets.ts"
+export { connectRedis } from "./connect.ts"
+export type { RedisConnection } from "./connection.ts"
+export { openRedis } from "./open.ts"

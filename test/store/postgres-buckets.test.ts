@@ -1,0 +1,76 @@
+/** Rate-limit buckets in PostgreSQL, where there is no Redis. */
+import assert from "node:assert/strict"
+import { after, before, it } from "node:test"
+import type { SharedBuckets } from "../../src/core/shared-buckets.ts"
+import { UnavailableError } from "../../src/core/unavailable.ts"
+import { openPostgres } from "../../src/store/postgres/index.ts"
+import type { Store } from "../../src/store/store.ts"
+import { bucket, bucketContract, rate } from "./bucket-contract.ts"
+import { ask, createDatabaseWithRoles, withServer } from "./postgres-server.ts"
+
+withServer("postgres: rate-limit buckets", () => {
+  let database: Awaited<ReturnType<typeof createDatabaseWithRoles>>
+  let stores: readonly Store[]
+  const placeOf = ({ takeBuckets }: Store): SharedBuckets => ({
+    place: "PostgreSQL",
+    take: takeBuckets ?? assert.fail(),
+  })
+  before(async () => {
+    database = await createDatabaseWithRoles()
+    await (await openPostgres({ url: database.owner })).close()
+    // By the restricted role, as the service runs.
+    stores = await Promise.all([1, 2, 3].map(() => openPostgres({ url: database.service })))
+  })
+  after(async () => {
+    for (const store of stores) await store.close()
+    await database.drop()
+  })
+  const first = () => placeOf(stores[0] ?? assert.fail())
+
+  bucketContract(() => stores.map(placeOf))
+
+  it("never wait longer than for a whole bucket, whatever the clock of the server did", async () => {
+    const one = bucket(rate("2/second"))
+    await first().take([one])
+    await ask(database.url, "UPDATE nightlatch.bucket SET full_at = 9e15")
+    const { passed, fullInMs } = await first().take([one])
+    assert.deepEqual([passed, fullInMs], [false, [1_000]])
+    await ask(database.url, "DELETE FROM nightlatch.bucket")
+  })
+
+  it("that are full again are removed by upkeep, also while somebody counts in them", async () => {
+    const often = rate("1000/second burst 3")
+    const ids = Array.from({ length: 700 }, () => bucket(often))
+    const waiting = bucket(rate("1/hour"))
+    await first().take([waiting])
+    await Promise.all(ids.map((one) => first().take([one])))
+    const limits = { eventRetentionMs: 86_400_000, revocationRetentionMs: 86_400_000 }
+    const [store] = stores
+    const work = Promise.all(ids.map((one, at) => placeOf(stores[at % 3] ?? assert.fail()).take([one])))
+    while (await store?.purge(limits));
+    assert.ok((await work).every(({ passed }) => passed))
+    const patience = performance.now() + 20_000
+    const left = async () => {
+      await store?.purge(limits)
+      return (await ask(database.url, "SELECT count(*)::int AS n FROM nightlatch.bucket"))[0]?.n
+    }
+    while ((await left()) !== 1 && performance.now() < patience);
+    assert.equal(await left(), 1)
+    assert.equal((await first().take([waiting])).passed, false)
+  })
+
+  it("tell nothing: a row is an HMAC and a time", async () => {
+    await first().take([bucket(rate("5/hour"), "0123456789abcdef")])
+    const rows = await ask(
+      database.url,
+      "SELECT id FROM nightlatch.bucket WHERE id = 'MDEyMzQ1Njc4OWFiY2RlZg'",
+    )
+    assert.equal(rows.length, 1)
+  })
+
+  it("of a server that is gone reject as unavailable", async () => {
+    const closed = await openPostgres({ url: database.service })
+    await closed.close()
+    await assert.rejects(placeOf(closed).take([bucket(rate("5/hour"))]), UnavailableError)
+  })
+})
