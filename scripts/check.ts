@@ -3,14 +3,20 @@
  * tests, alone: `N passed, N failed, N skipped`. A failed step counts as one failed.
  */
 import { spawn } from "node:child_process"
+import { globSync } from "node:fs"
 
 interface Step {
   readonly name: string
   readonly command: readonly string[]
+  /** What the tests keep their rows in; it takes the services of a machine that has them. */
+  readonly store?: "postgres" | "fleet"
 }
 
 const node = process.execPath
 const bin = (name: string) => `node_modules/${name}`
+const attacks = (...names: readonly string[]) => names.map((name) => `test/attacks/${name}.test.ts`)
+const FLEET_FLOWS = globSync("test/flows/*.test.ts").filter((path) => !path.endsWith("attempts.test.ts"))
+const services = process.env.REQUIRE_SERVICES === "1"
 const STEPS: readonly Step[] = [
   {
     name: "format and lint",
@@ -20,6 +26,22 @@ const STEPS: readonly Step[] = [
   { name: "types in a browser", command: [node, bin("typescript/bin/tsc"), "-p", "tsconfig.client.json"] },
   { name: "unused code", command: [node, bin("knip/bin/knip.js")] },
   { name: "tests", command: [node, "scripts/test.ts"] },
+  {
+    name: "flows and attacks on PostgreSQL",
+    command: [
+      node,
+      "scripts/test.ts",
+      "test/flows",
+      ...attacks("browser", "canary", "endpoints", "enumeration"),
+    ],
+    store: "postgres",
+  },
+  {
+    name: "flows and attacks on three instances",
+    // What is left out looks into one process: hashes and their order, and its inbox.
+    command: [node, "scripts/test.ts", ...FLEET_FLOWS, ...attacks("canary", "endpoints")],
+    store: "fleet",
+  },
   { name: "build", command: [node, "scripts/build.ts"] },
   { name: "packed package", command: [node, "scripts/test.ts", "test/package"] },
 ]
@@ -30,6 +52,11 @@ const summary: string[] = []
 
 for (const step of STEPS) {
   console.log(`\n== ${step.name}`)
+  if (step.store !== undefined && !services) {
+    console.log("skipped: REQUIRE_SERVICES=1 runs it, on a machine with PostgreSQL")
+    total.skipped++
+    continue
+  }
   const began = performance.now()
   const { status, output } = await runStep(step)
   const counts = COUNTS.exec(output)
@@ -44,10 +71,16 @@ console.log(`\n${summary.join("\n")}\n`)
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exitCode = total.failed > 0 ? 1 : 0
 
-function runStep({ command: [program = "", ...rest] }: Step): Promise<{ status: number; output: string }> {
+function runStep({
+  command: [program = "", ...rest],
+  store,
+}: Step): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
     let output = ""
-    const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"] })
+    const child = spawn(program, rest, {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...(store === undefined ? {} : { NIGHTLATCH_TEST_STORE: store }) },
+    })
     child.stdout.setEncoding("utf8")
     child.stdout.on("data", (text: string) => {
       output += text

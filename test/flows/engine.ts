@@ -44,7 +44,9 @@ export async function openStores(clock: Clock, path: string): Promise<Stores> {
     INSERT INTO public.clock VALUES (0);
     GRANT SELECT ON public.clock TO PUBLIC;
     CREATE OR REPLACE FUNCTION nightlatch.now_ms() RETURNS bigint LANGUAGE sql VOLATILE
-    BEGIN ATOMIC SELECT now FROM public.clock; END`)
+    BEGIN ATOMIC SELECT now FROM public.clock; END;
+    CREATE OR REPLACE FUNCTION nightlatch.bucket_now() RETURNS double precision LANGUAGE sql VOLATILE
+    BEGIN ATOMIC SELECT now - 1767225600000 FROM public.clock; END`)
   let told = Number.NaN
   let telling: Promise<unknown> = Promise.resolve()
   const tell = (): Promise<unknown> => {
