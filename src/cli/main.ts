@@ -1,9 +1,9 @@
 import { type CommandDef, runCommand } from "citty"
+import { VERSION } from "../latch/version.ts"
 import { checkArguments, findCommand } from "./arguments.ts"
 import { command } from "./command.ts"
 import { MISUSE_EXIT, painter, print, report } from "./output.ts"
 import { usageOf } from "./usage.ts"
-import { VERSION } from "./version.ts"
 
 // Each command is imported when it is called: `secret` must not wait for a web server to load.
 const root: CommandDef = command({

@@ -1,5 +1,6 @@
 import { relative } from "node:path"
 import { placeOf } from "../checklist/database/index.ts"
+import { VERSION } from "../latch/version.ts"
 import { databaseOf } from "../service/database.ts"
 import { createLog } from "../service/log.ts"
 import { type Service, startService } from "../service/server.ts"
@@ -8,7 +9,6 @@ import { COMMAND_LINE } from "./command-line.ts"
 import { painter, report } from "./output.ts"
 import { configure } from "./settings.ts"
 import { mailBlock, startScreen } from "./start-screen.ts"
-import { VERSION } from "./version.ts"
 
 export const serve: ReturnType<typeof command> = command({
   meta: { name: "serve", description: "Run the service" },

@@ -71,6 +71,17 @@ export interface Facts {
   }
   readonly sql: { readonly statements: number }
   readonly database: DatabaseFacts
+  /** The processes that live on this database, this one included. */
+  readonly instances: {
+    readonly live: number
+    /** How many of them count limits by name in their memory just now. */
+    readonly inMemory: number
+    /** How many different sets of root secrets they have. */
+    readonly secretSets: number
+    /** How far their clocks are apart, in milliseconds. */
+    readonly clocksApartMs: number
+    readonly versions: readonly string[]
+  }
   readonly secret: { readonly count: number; readonly source: string }
   readonly event: { readonly retentionDays: number }
 }

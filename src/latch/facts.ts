@@ -14,6 +14,7 @@ export function readFacts(input: {
   readonly concurrency: number
   readonly hashes: number
   readonly limited: boolean
+  readonly instances: Facts["instances"]
 }): Facts {
   const { policies, store, limiter } = input
   const { token, session, password, overload, cookie } = policies
@@ -71,6 +72,7 @@ export function readFacts(input: {
     },
     sql: { statements: store.statements },
     database: store.database,
+    instances: input.instances,
     secret: { count: policies.ring.count, source: "configuration" },
     event: { retentionDays: policies.event.retentionDays },
   }

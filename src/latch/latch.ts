@@ -35,6 +35,7 @@ import type { Store } from "../store/store.ts"
 import { watchChanges } from "./changes.ts"
 import { type ChecklistRow, readChecklist } from "./checklist.ts"
 import { readFacts } from "./facts.ts"
+import { createInstances } from "./instances.ts"
 import { createLimits } from "./limits.ts"
 import type { NightlatchOptions } from "./options.ts"
 import { type Policies, readPolicies } from "./policy.ts"
@@ -139,6 +140,14 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     const whenGone = policies.rateLimit.whenSharedIsGone
     const shared = buckets && createSharedLimiter({ limiter, buckets, whenGone, logger })
     const named = shared ?? limiter
+    const instances = createInstances({
+      store,
+      clock,
+      logger,
+      keys: ring.keys("secret-id"),
+      limits: () =>
+        shared?.describe().gone === undefined ? (shared?.describe().place ?? "memory") : "memory",
+    })
     const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
     const overload = createOverload(policies.overload)
 
@@ -242,6 +251,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     })
 
     await Promise.all([revocations.start(), shared?.start(), redis?.feed.listen(() => revocations.wake())])
+    await instances.start()
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
     if (given.hooks !== undefined) await changes.start()
     overload.start()
@@ -264,6 +274,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         concurrency: policies.password.concurrency,
         hashes: passwords.describe().begun,
         limited,
+        instances: instances.facts(),
       })
     let closing: Promise<void> | undefined
     let limited = false
@@ -314,6 +325,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
           overload.stop()
           await mailer.stop()
           shared?.stop()
+          await instances.stop()
           closeRedis()
           await store.close()
         })()

@@ -2,10 +2,13 @@ import type { Facts } from "../core/facts.ts"
 
 /** What an operator wants to see of this instance at a glance, in words. */
 export function factLines(facts: Facts): readonly (readonly [name: string, value: string])[] {
-  const { database, token, session, password, rateLimit, proxy } = facts
+  const { database, token, session, password, rateLimit, proxy, instances } = facts
   const feed = session.feedAgeMs
   return [
     ["Database", databaseLine(database)],
+    ...(instances.live > 1 || instances.versions.length > 1
+      ? [["Instances", instancesLine(instances)] as const]
+      : []),
     ["Access token", `${token.algorithm}, ${duration(token.lifetimeSeconds)}, ${count(token.keys, "key")}`],
     ["Session", `${duration(session.idleSeconds)} idle, ${duration(session.absoluteSeconds)} at most`],
     ["Tolerated delay", `${session.toleratedDelaySeconds} s`],
@@ -30,6 +33,10 @@ function databaseLine(database: Facts["database"]): string {
   }
   const mode = database.fileMode === undefined ? "" : `, mode ${octal(database.fileMode)}`
   return `SQLite in ${database.location === "file" ? `a file${mode}` : "memory, gone at the end"}`
+}
+
+function instancesLine({ live, versions }: Facts["instances"]): string {
+  return `${live} live, ${versions.length === 1 ? "version" : "versions"} ${versions.join(" and ")}`
 }
 
 function limitsLine({ keys, capacity, shared }: Facts["rateLimit"]): string {

@@ -291,6 +291,20 @@ export type Peek =
     }
   | { readonly verdict: "late-parent" | "reuse" | "rollback" | "ended" | "unknown" }
 
+/** A running process as the database knows it. */
+export interface Instance {
+  readonly id: string
+  /** Host and process, for an operator. */
+  readonly address: string
+  readonly version: string
+  /** Equal for processes with the same root secrets; tells nothing about them. */
+  readonly secretId: string
+  /** Where it counts limits by name now: `memory`, or the place where several do. */
+  readonly limits: string
+  /** Its own clock less that of the store, in milliseconds. */
+  readonly clockOffsetMs: number
+}
+
 /** Where the database is: a path or `:memory:`, or a server by its URL. */
 export type DatabasePlace =
   | { readonly kind: "sqlite"; readonly path: string }

@@ -10,6 +10,7 @@ import type {
   FlowKey,
   FlowProof,
   Identity,
+  Instance,
   MailFlow,
   MailLimits,
   NewAccount,
@@ -141,6 +142,13 @@ export interface Store {
   watchRevocations?(wake: () => void): () => Promise<void>
   /** Where several processes share one database: counts a request in rate-limit buckets, see `SharedBuckets`. */
   takeBuckets?: SharedBuckets["take"]
+  /**
+   * Where several processes share one database: says that this one lives. @param input `clock`: its own, now
+   * @returns all that have said so within 20 s, this one included
+   */
+  beat?(input: Omit<Instance, "clockOffsetMs"> & { readonly clock: number }): Promise<readonly Instance[]>
+  /** Says that it lives no longer. */
+  leave?(id: string): Promise<void>
 
   // ---- passwords and one-time tokens
   /** Reads a live token of exactly this purpose without redeeming it. */

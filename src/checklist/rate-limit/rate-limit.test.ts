@@ -8,6 +8,13 @@ import type { Verdict } from "../../core/verdict.ts"
 import { createLimiter, createSignInLimits, parseRate, type Rate, readRateLimit, state } from "./index.ts"
 
 const KEYS = [Buffer.alloc(32, 7)]
+const ALONE: Facts["instances"] = {
+  live: 1,
+  inMemory: 1,
+  secretSets: 1,
+  clocksApartMs: 0,
+  versions: ["0.1.0"],
+}
 
 function rate(input: unknown): Rate {
   const faults = new Faults()
@@ -376,15 +383,18 @@ test("every default is a rate, and a wrong option names its path", () => {
 
 test("the checklist line tells when the table fills", () => {
   const lineOf = (keys: number, policies = ["login"]) =>
-    state({ rateLimit: { policies, keys, capacity: 1000 } } as unknown as Facts).state
+    state({ rateLimit: { policies, keys, capacity: 1000 }, instances: ALONE } as unknown as Facts).state
   assert.equal(lineOf(10), "holds")
   assert.equal(lineOf(950), "weakened")
   assert.equal(lineOf(10, []), "fails")
 })
 
 test("the checklist line tells where limits are counted, and what it means that they are not shared now", () => {
-  const line = (shared: Facts["rateLimit"]["shared"]) =>
-    state({ rateLimit: { policies: ["login"], keys: 1, capacity: 1000, shared } } as unknown as Facts)
+  const line = (shared: Facts["rateLimit"]["shared"], instances = ALONE) =>
+    state({
+      rateLimit: { policies: ["login"], keys: 1, capacity: 1000, shared },
+      instances,
+    } as unknown as Facts)
   const redis = { place: "Redis", gone: undefined, whenGone: "memory", missed: 0 } as const
   assert.match(line(undefined).why, /by this process alone/)
   assert.deepEqual([line(redis).state, line(undefined).state], ["holds", "holds"])
@@ -393,4 +403,11 @@ test("the checklist line tells where limits are counted, and what it means that 
   assert.equal(line(gone).state, "weakened")
   assert.match(line(gone).why, /\(it does not answer\).* in memory/)
   assert.match(line({ ...gone, whenGone: "refuse" }).why, /503/)
+  const three = { ...ALONE, live: 3, inMemory: 1 }
+  assert.equal(line(gone, three).state, "fails")
+  assert.match(line(gone, three).why, /3 instances let 3 times as many through/)
+  assert.equal(line({ ...gone, whenGone: "refuse" }, three).state, "weakened")
+  assert.match(line(redis, three).why, /3 instances are live, and 1 of them/)
+  assert.equal(line(redis, three).state, "fails")
+  assert.equal(line(redis, { ...three, inMemory: 0 }).state, "holds")
 })

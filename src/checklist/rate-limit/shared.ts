@@ -37,6 +37,8 @@ const ANSWER_MS = 250
 /** A process that looks later than this at its timer has no right to call somebody else late. */
 const OWN_DELAY_MS = 50
 const PROBE_MS = 1_000
+/** A place that nobody has asked for so long is asked, so that the checklist knows. */
+const IDLE_MS = 5_000
 /** At a start everything is late. */
 const FIRST_ANSWER_MS = 2_000
 /** A bucket that only probes use, and that they cannot empty. */
@@ -69,6 +71,10 @@ export function createSharedLimiter(input: {
   let missed = 0
   let late: NodeJS.Timeout | undefined
   let probing: NodeJS.Timeout | undefined
+  /** Whether the log knows that it is gone. */
+  let told = false
+  let closed = false
+  let answeredAt = Number.NEGATIVE_INFINITY
 
   function withoutStore(wanted: readonly Wanted[]): Pass | Refusal {
     missed++
@@ -94,7 +100,9 @@ export function createSharedLimiter(input: {
     late ??= setTimeout(look, ANSWER_MS, turn.lateAt)
     buckets.take(wanted.map(bucketOf)).then(
       (taken) => {
-        if (waiting.delete(turn)) resolve(judge(wanted, taken))
+        if (!waiting.delete(turn)) return
+        answeredAt = performance.now()
+        resolve(judge(wanted, taken))
       },
       (error: unknown) => {
         if (waiting.has(turn)) lose(reasonOf(error))
@@ -119,11 +127,8 @@ export function createSharedLimiter(input: {
 
   /** Everybody who waits is answered without the store, and nobody waits for it until it has answered a probe. */
   function lose(reason: string): void {
-    if (probing === undefined) {
-      logger.error({ place, reason, whenGone }, "rate-limit: shared limits are gone")
-      probing = setInterval(() => void probe(ANSWER_MS), PROBE_MS)
-      probing.unref()
-    }
+    if (!told && !closed) logger.error({ place, reason, whenGone }, "rate-limit: shared limits are gone")
+    told = true
     gone = reason
     const turns = [...waiting]
     waiting.clear()
@@ -132,19 +137,26 @@ export function createSharedLimiter(input: {
 
   /** Counts as a request does: a store that answers but cannot write is not back. */
   async function probe(withinMs: number): Promise<void> {
-    const inTime = Promise.withResolvers<never>()
-    const timer = setTimeout(() => inTime.reject(new UnavailableError(LATE)), withinMs)
+    const dueAt = performance.now() + withinMs
+    const inTime = Promise.withResolvers<"late">()
+    const timer = setTimeout(() => inTime.resolve("late"), withinMs)
     try {
-      await Promise.race([buckets.take([PROBE]), inTime.promise])
-      if (probing !== undefined) logger.info({ place }, "rate-limit: shared limits are back")
-      clearInterval(probing)
-      probing = undefined
-      gone = undefined
+      const answer = await Promise.race([buckets.take([PROBE]), inTime.promise])
+      if (answer !== "late") found()
+      else if (gone !== undefined || performance.now() - dueAt < OWN_DELAY_MS) lose(LATE)
     } catch (error) {
       lose(reasonOf(error))
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  function found(): void {
+    if (closed) return
+    if (told) logger.info({ place }, "rate-limit: shared limits are back")
+    told = false
+    gone = undefined
+    answeredAt = performance.now()
   }
 
   function takeAll(demands: readonly Demand[]): Counted {
@@ -160,10 +172,17 @@ export function createSharedLimiter(input: {
     takeAddress: (name, rate, address) => takeAll([{ name, rate, address }]),
     takeAll,
     describe: () => ({ place, gone, whenGone, missed }),
-    start: () => probe(FIRST_ANSWER_MS),
+    async start() {
+      await probe(FIRST_ANSWER_MS)
+      probing = setInterval(() => {
+        if (gone !== undefined || performance.now() - answeredAt > IDLE_MS) void probe(ANSWER_MS)
+      }, PROBE_MS)
+      probing.unref()
+    },
     stop() {
       clearInterval(probing)
       clearTimeout(late)
+      closed = true
       gone = "it was closed"
       for (const turn of waiting) turn.giveUp()
       waiting.clear()

@@ -16,16 +16,26 @@ export function state(facts: Facts): LineState {
       fix: "Raise rateLimit.capacity, or find out who brings so many addresses.",
     }
   }
+  const { live, inMemory } = facts.instances
   if (shared?.gone !== undefined) {
     const { place, gone, whenGone } = shared
+    const times =
+      live === 1 ? "each process lets as many through" : `${live} instances let ${live} times as many through`
     const effect =
       whenGone === "refuse"
         ? "what has a limit of its own gets 503"
-        : "limits are counted in memory, and so many processes let so many times as much through"
+        : `limits are counted in memory, and ${times}`
     return {
-      state: "weakened",
+      state: live > 1 && whenGone === "memory" ? "fails" : "weakened",
       why: `${place} does not share counts (${gone}): ${effect}.`,
       fix: `Bring ${place} back; it is asked again each second.`,
+    }
+  }
+  if (live > 1 && inMemory > 0) {
+    return {
+      state: "fails",
+      why: `${live} instances are live, and ${inMemory} of them count limits in memory: together they let more through than the limits say.`,
+      fix: "Give all of them the same place to count, and see on their own pages why it is gone.",
     }
   }
   const where = shared === undefined ? "by this process alone" : `with all processes in ${shared.place}`

@@ -17,6 +17,7 @@ export const KEY_LABELS = [
   "provider-tokens",
   "known-device",
   "limit-key",
+  "secret-id",
 ] as const
 
 export type KeyLabel = (typeof KEY_LABELS)[number]

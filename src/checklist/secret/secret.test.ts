@@ -117,9 +117,14 @@ test("a generated secret can be found by a scanner and goes on one line", () => 
 })
 
 test("the line holds with a secret and names where it came from", () => {
-  const judged = (count: number): LineState =>
-    state({ secret: { count, source: "NIGHTLATCH_SECRET_FILE" } } as unknown as Facts)
+  const judged = (count: number, secretSets = 1): LineState =>
+    state({
+      secret: { count, source: "NIGHTLATCH_SECRET_FILE" },
+      instances: { live: 3, secretSets },
+    } as unknown as Facts)
   assert.equal(judged(0).state, "fails")
   assert.equal(judged(2).state, "holds")
   assert.match(judged(1).why, /from NIGHTLATCH_SECRET_FILE/)
+  assert.equal(judged(1, 2).state, "fails")
+  assert.match(judged(1, 2).why, /3 live instances have 2 different sets/)
 })

@@ -394,8 +394,11 @@ test("options: defaults, bounds and hints", () => {
 })
 
 test("the line holds for a quarter of an hour and is weakened beyond", () => {
-  const judged = (token: object): string => state({ token } as unknown as Facts).state
+  const judged = (token: object, clocksApartMs = 0): string =>
+    state({ token, instances: { live: 2, clocksApartMs } } as unknown as Facts).state
   assert.equal(judged({ algorithm: "EdDSA", lifetimeSeconds: 900, keys: 1 }), "holds")
   assert.equal(judged({ algorithm: "EdDSA", lifetimeSeconds: 901, keys: 2 }), "weakened")
   assert.equal(judged({ algorithm: "EdDSA", lifetimeSeconds: 900, keys: 0 }), "fails")
+  assert.equal(judged({ algorithm: "EdDSA", lifetimeSeconds: 900, keys: 1 }, 5_000), "holds")
+  assert.equal(judged({ algorithm: "EdDSA", lifetimeSeconds: 900, keys: 1 }, 5_001), "fails")
 })

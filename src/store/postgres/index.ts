@@ -12,6 +12,7 @@ import * as events from "./events.ts"
 import type { Executor } from "./executor.ts"
 import * as find from "./find.ts"
 import * as identities from "./identities.ts"
+import { beat, leave } from "./instances.ts"
 import { createPoke, listen } from "./listen.ts"
 import * as mail from "./mail.ts"
 import * as flows from "./mail-flow.ts"
@@ -197,6 +198,8 @@ function createStore(parts: {
     ping: () => upkeep.ping(pool.db),
     watchRevocations: parts.watch,
     takeBuckets: single(takeBuckets),
+    beat: single(beat),
+    leave: single(leave),
     describe: () => ({ database: facts, statements: seen.size }),
     close: () => pool.close(),
   }
