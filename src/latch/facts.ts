@@ -12,6 +12,7 @@ export function readFacts(input: {
   readonly feedAgeMs: number | undefined
   readonly concurrency: number
   readonly hashes: number
+  readonly foreignHashes: number
   readonly limited: boolean
 }): Facts {
   const { policies, store, limiter } = input
@@ -45,6 +46,7 @@ export function readFacts(input: {
       blocklistSize: BLOCKLIST_SIZE,
       concurrency: input.concurrency,
       hashes: input.hashes,
+      foreign: input.foreignHashes,
     },
     emailLink: {
       enabled: policies.emailLink.enabled,

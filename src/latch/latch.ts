@@ -252,6 +252,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         feedAgeMs: revocations.ageMs(clock()),
         concurrency: policies.password.concurrency,
         hashes: passwords.describe().begun,
+        foreignHashes: upkeep.foreignHashes,
         limited,
       })
     let closing: Promise<void> | undefined

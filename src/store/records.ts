@@ -29,6 +29,20 @@ export interface NewAccount {
   readonly mail?: NewMail
 }
 
+/** An account that another system had. */
+export interface ImportedAccount {
+  readonly id: string
+  readonly email: string
+  /** Of any form that the password room verifies; null when its owner shall choose a password. */
+  readonly passwordHash: string | null
+  readonly roles: readonly string[]
+  readonly verified: boolean
+  readonly disabled: boolean
+  /** Milliseconds since 1970; undefined, or in the future: now. */
+  readonly createdAt: number | undefined
+  readonly events: readonly NewEvent[]
+}
+
 export interface AccountChange {
   readonly accountId: string
   readonly events: readonly NewEvent[]

@@ -9,6 +9,7 @@ import type {
   FlowKey,
   FlowProof,
   Identity,
+  ImportedAccount,
   MailFlow,
   MailLimits,
   NewAccount,
@@ -50,6 +51,13 @@ export interface Store {
   listAccounts(page: { readonly after?: string; readonly limit: number }): Promise<readonly Account[]>
   /** Without a password hash the account is an invitation. */
   createAccount(input: NewAccount): Promise<{ kind: "created"; account: Account } | { kind: "taken" }>
+  /**
+   * Creates all that do not exist yet, in one transaction, each with its events; answers in the order of the input.
+   * Nobody's session, mail or token changes.
+   */
+  importAccounts(input: readonly ImportedAccount[]): Promise<readonly ("created" | "taken")[]>
+  /** Accounts whose password hash is not argon2id, so that another system made it. */
+  countForeignHashes(): Promise<number>
   /** Raises the account's epoch. */
   setRoles(input: AccountChange & { readonly roles: readonly string[] }): Promise<Changed>
   /** Ends all sessions and deletes outstanding one-time tokens and mails of the account. */

@@ -131,6 +131,60 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
     }
 
     describe("accounts", () => {
+      it("of another system come in batches: what is there already stays as it is", async () => {
+        const known = await account()
+        const [first, second] = [newId(), newId()]
+        const foreign = await store.countForeignHashes()
+        const imported = (id: string, email: string) => ({
+          id,
+          email,
+          passwordHash: "$2b$10$something",
+          roles: ["editor"],
+          verified: true,
+          disabled: false,
+          createdAt: now - HOUR,
+          events: [{ type: "account.created", accountId: id }] as const,
+        })
+        const later = { disabled: true, verified: false, passwordHash: null, createdAt: now + HOUR }
+        const answers = await store.importAccounts([
+          imported(first, `${first}@example.com`),
+          imported(newId(), known.email),
+          imported(newId(), `${first}@example.com`),
+          { ...imported(second, `${second}@example.com`), ...later },
+        ])
+        assert.deepEqual(answers, ["created", "taken", "taken", "created"])
+        assert.deepEqual(await store.findAccount(known.id), known)
+        assert.deepEqual(await store.findAccount(first), {
+          ...known,
+          id: first,
+          email: `${first}@example.com`,
+          passwordHash: "$2b$10$something",
+          roles: ["editor"],
+          createdAt: now - HOUR,
+        })
+        const other = await store.findAccount(second)
+        assert.deepEqual(
+          [other?.passwordHash, other?.verifiedAt, other?.disabledAt, other?.createdAt],
+          [null, null, now, now],
+        )
+        assert.deepEqual(await eventsOf(first), ["account.created"])
+        assert.deepEqual(await eventsOf(known.id), [])
+        assert.equal(await store.countForeignHashes(), foreign + 1)
+        assert.deepEqual(await store.importAccounts([]), [])
+      })
+
+      it("with a hash of another system are counted until it is renewed", async () => {
+        const foreign = await store.countForeignHashes()
+        const mine = await account(undefined, "$2b$10$else")
+        await account(undefined, null)
+        const argon2 = "$argon2id$v=19$m=19456,t=2,p=1$salt$hash"
+        await account(undefined, argon2)
+        assert.equal(await store.countForeignHashes(), foreign + 1)
+        const sign = { accountId: mine.id, session: newSession(), events: [] }
+        await store.startSession({ ...sign, verifiedHash: "$2b$10$else", rehashed: argon2 })
+        assert.equal(await store.countForeignHashes(), foreign)
+      })
+
       it("are found by id and by address, and an address is taken once", async () => {
         const made = await account()
         assert.deepEqual(await store.findAccount(made.id), made)

@@ -115,6 +115,8 @@ function createStore(parts: {
     findAccountByEmail: read(find.findAccountByEmail),
     listAccounts: read(accounts.listAccounts),
     createAccount: write(accounts.createAccount),
+    importAccounts: write(accounts.importAccounts),
+    countForeignHashes: () => writer.read(() => accounts.countForeignHashes(db)),
     setRoles: write(accounts.setRoles),
     setDisabled: write(accounts.setDisabled),
     deleteAccount: write(accounts.deleteAccount),

@@ -152,6 +152,9 @@ const MIGRATIONS = [
     ) WITHOUT ROWID, STRICT;
     CREATE INDEX redeemed_state_expiry ON redeemed_state (expires_at);
   `,
+  sql`
+    CREATE INDEX account_foreign_hash ON account (id) WHERE substr(password_hash, 1, 10) <> '$argon2id$';
+  `,
 ]
 
 const VERSION = sql`PRAGMA user_version`
@@ -159,7 +162,7 @@ const BEGIN = sql`BEGIN IMMEDIATE`
 const COMMIT = sql`COMMIT`
 const ROLLBACK = sql`ROLLBACK`
 /** PRAGMA takes no parameters: one fixed text per version. */
-const STAMPS = [sql`PRAGMA user_version = 1`, sql`PRAGMA user_version = 2`]
+const STAMPS = [sql`PRAGMA user_version = 1`, sql`PRAGMA user_version = 2`, sql`PRAGMA user_version = 3`]
 
 const SCHEMA_VERSION: number = MIGRATIONS.length
 
