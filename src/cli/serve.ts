@@ -1,5 +1,6 @@
 import { relative } from "node:path"
-import { databasePath } from "../service/database-path.ts"
+import { placeOf } from "../checklist/database/index.ts"
+import { databaseOf } from "../service/database.ts"
 import { createLog } from "../service/log.ts"
 import { type Service, startService } from "../service/server.ts"
 import { command } from "./command.ts"
@@ -23,7 +24,11 @@ export const serve: ReturnType<typeof command> = command({
       valueHint: "origin",
       description: "What the address bar shows (NIGHTLATCH_ORIGIN)",
     },
-    database: { type: "string", valueHint: "path", description: "SQLite file (NIGHTLATCH_DATABASE)" },
+    database: {
+      type: "string",
+      valueHint: "path",
+      description: "SQLite file or postgres://… (NIGHTLATCH_DATABASE)",
+    },
     "tolerated-delay": {
       type: "string",
       valueHint: "seconds",
@@ -54,7 +59,7 @@ export const serve: ReturnType<typeof command> = command({
         version: VERSION,
         origin: service.origin,
         address: service.address,
-        database: shortPath(databasePath(configuration)),
+        database: shortPlace(databaseOf(configuration)),
         jwksPath: service.jwksPath,
         inbox,
         open: inbox !== undefined,
@@ -89,7 +94,9 @@ function stopOnSignals(service: Service, log: (fields: object, message: string) 
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal)
 }
 
-function shortPath(path: string): string {
-  const short = relative(process.cwd(), path)
-  return short.startsWith("..") || path === ":memory:" ? path : short
+function shortPlace(place: ReturnType<typeof databaseOf>): string {
+  const name = placeOf(place)
+  if (place.kind === "postgres" || name === ":memory:") return name
+  const short = relative(process.cwd(), name)
+  return short.startsWith("..") ? name : short
 }

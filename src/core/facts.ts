@@ -1,3 +1,5 @@
+import type { Reach } from "./postgres-url.ts"
+
 /** What holds in the live instance, as plain values: filled by index and service, read by each room's `state`. */
 export interface Facts {
   readonly origin: string
@@ -55,16 +57,35 @@ export interface Facts {
     readonly secure: boolean
   }
   readonly sql: { readonly statements: number }
-  readonly database: {
-    readonly engine: "sqlite"
-    readonly location: "file" | "memory"
-    /** Permission bits, for example 0o600; undefined where the system has none. */
-    readonly fileMode: number | undefined
-    readonly folderMode: number | undefined
-    readonly durable: boolean
-  }
+  readonly database: DatabaseFacts
   readonly secret: { readonly count: number; readonly source: string }
   readonly event: { readonly retentionDays: number }
+}
+
+export type DatabaseFacts = SqliteFacts | PostgresFacts
+
+export interface SqliteFacts {
+  readonly engine: "sqlite"
+  readonly location: "file" | "memory"
+  /** Permission bits, for example 0o600; undefined where the system has none. */
+  readonly fileMode: number | undefined
+  readonly folderMode: number | undefined
+  readonly durable: boolean
+}
+
+export interface PostgresFacts {
+  readonly engine: "postgres"
+  /** For example `15.4`. */
+  readonly version: string
+  readonly reach: Reach
+  /** Whether the connection is encrypted with a certificate that was verified for the host's name. */
+  readonly verified: boolean
+  /** Whether the role may do anything on the server. */
+  readonly superuser: boolean
+  /** Whether the role may change the schema, and so its triggers. */
+  readonly owner: boolean
+  /** `synchronous_commit`: an answer that was sent survives a crash of the server. */
+  readonly durable: boolean
 }
 
 /** Whether a line of the checklist holds here and now. */

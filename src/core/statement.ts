@@ -24,7 +24,7 @@ export function sql(strings: TemplateStringsArray, ...substitutions: readonly ne
         code: "sql.built",
         path: "sql",
         problem: "an SQL statement is a fixed text; nothing may be substituted into it",
-        fix: "Write a ? in the text and pass the value as a parameter.",
+        fix: "Write ? (SQLite) or $1 (PostgreSQL) in the text and pass the value as a parameter.",
       },
     ])
   }
@@ -36,4 +36,21 @@ export function sql(strings: TemplateStringsArray, ...substitutions: readonly ne
 /** Whether `sql` made this very value; executors run nothing else. */
 export function isStatement(value: unknown): value is Statement {
   return typeof value === "object" && value !== null && written.has(value as Statement)
+}
+
+/**
+ * For executors.
+ * @returns the very statement
+ * @throws MisuseError `sql.built` for whatever `sql` did not make
+ */
+export function requireStatement(value: Statement): Statement {
+  if (isStatement(value)) return value
+  throw new MisuseError([
+    {
+      code: "sql.built",
+      path: "sql",
+      problem: "a text that the sql tag did not make was handed to the database",
+      fix: "Write the statement with the sql tag and pass values as parameters.",
+    },
+  ])
 }

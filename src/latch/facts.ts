@@ -66,13 +66,7 @@ export function readFacts(input: {
       secure: policies.oauth.providers.every(({ issuer }) => issuer?.startsWith("http:") !== true),
     },
     sql: { statements: store.statements },
-    database: {
-      engine: store.engine,
-      location: store.location,
-      fileMode: store.fileMode,
-      folderMode: store.folderMode,
-      durable: store.durable,
-    },
+    database: store.database,
     secret: { count: policies.ring.count, source: "configuration" },
     event: { retentionDays: policies.event.retentionDays },
   }

@@ -29,7 +29,7 @@ import {
 import { createGuard, type Guard } from "../guard/index.ts"
 import { createPages } from "../pages/index.ts"
 import { withDeadline, withOneDeadline } from "../store/deadline.ts"
-import { openSqlite } from "../store/sqlite/index.ts"
+import { openStore } from "../store/open.ts"
 import type { Store } from "../store/store.ts"
 import { watchChanges } from "./changes.ts"
 import { type ChecklistRow, readChecklist } from "./checklist.ts"
@@ -97,7 +97,7 @@ export async function nightlatch(options: NightlatchOptions): Promise<Latch> {
   for (const [name, reason] of Object.entries(given.unsafe ?? {}))
     logger.warn({ unsafe: name, reason }, "weakened")
   const clock = given.clock ?? systemClock
-  const store = await openSqlite({ path: given.database ?? "", clock, logger, exclusive: true })
+  const store = await openStore(policies.database, { clock, logger, exclusive: true })
   return compose(policies, store)
 }
 
@@ -299,7 +299,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       close() {
         closing ??= (async () => {
           upkeep.stop()
-          revocations.stop()
+          await revocations.stop()
           changes.stop()
           overload.stop()
           await mailer.stop()

@@ -27,8 +27,13 @@ export interface NightlatchOptions {
   readonly origin: string
   /** Root secret of at least 32 random bytes, or several: the first signs, all verify. Required. */
   readonly secret: SecretOption
-  /** Path of the SQLite file, or `:memory:`. Required. */
+  /**
+   * Path of the SQLite file, `:memory:`, or `postgres://user:password@host:port/database` (needs the package `pg`).
+   * Required. A server that is not on this machine has to prove who it is by its certificate.
+   */
   readonly database: string
+  /** The same PostgreSQL without a pooler between, which makes revocations reach all instances at once. Default `database`. */
+  readonly databaseDirect?: string
   /** Where the flows live. Default `/auth`. */
   readonly basePath?: string
   /** Further values of `Host` to serve, for example the name a health check uses. Default none. */
@@ -85,6 +90,7 @@ const SCHEMA = z.strictObject({
   origin: z.string("it is missing, or not a text"),
   secret: room,
   database: z.string("it is missing, or not a text").min(1, "it is empty"),
+  databaseDirect: z.string().min(1, "it is empty").optional(),
   basePath: z.string().optional(),
   hosts: z.array(z.string()).optional(),
   publicRoutes: z.array(z.string()).optional(),
@@ -141,14 +147,6 @@ export function readOptions(input: unknown, faults: Faults): ReadOptions {
       "basePath",
       "it is not a path of lower-case segments",
       'Write it like "/auth", without a slash at the end.',
-    )
-  }
-  if (typeof given.database === "string" && /^[a-z][a-z0-9+.-]+:\/\//i.test(given.database)) {
-    faults.add(
-      "store.not_built",
-      "database",
-      "only SQLite is built; other databases are not built yet",
-      "Name a file, for example ./data/nightlatch.db.",
     )
   }
   return { given, origin: readOrigin(given.origin, faults), basePath }

@@ -1,7 +1,7 @@
 import { type CookiePolicy, readCookies } from "../checklist/cookie/index.ts"
 import { type CorsPolicy, readCors } from "../checklist/cors/index.ts"
 import { type CsrfPolicy, readCsrf } from "../checklist/csrf/index.ts"
-import { prepareFile } from "../checklist/database/index.ts"
+import { prepareFile, readDatabase } from "../checklist/database/index.ts"
 import { type EmailLinkPolicy, readEmailLink } from "../checklist/email-link/index.ts"
 import { type EventPolicy, readEvent } from "../checklist/event/index.ts"
 import { type HeaderPolicy, readHeader } from "../checklist/header/index.ts"
@@ -25,6 +25,7 @@ import {
   readPublicRoutes,
 } from "../guard/index.ts"
 import { type PagesPolicy, readPages } from "../pages/index.ts"
+import type { DatabasePlace } from "../store/store.ts"
 import { type NightlatchOptions, readOptions } from "./options.ts"
 
 /** Every option, read: each part by its room. */
@@ -33,6 +34,7 @@ export interface Policies {
   readonly origin: URL
   readonly basePath: string
   readonly loopback: boolean
+  readonly database: DatabasePlace
   readonly hosts: HostPolicy
   readonly publicRoutes: PublicRoutes
   readonly healthPaths: ReadonlySet<string>
@@ -55,6 +57,8 @@ export interface Policies {
   readonly pages: PagesPolicy
 }
 
+const MEMORY: DatabasePlace = { kind: "sqlite", path: ":memory:" }
+
 /**
  * Reads every option by its room, then what only two of them together can contradict.
  * @param faults those that are known already: they are told with the others, and the disk is left alone
@@ -74,6 +78,8 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     origin,
     basePath,
     loopback,
+    // What is not there is a fault, and `policies` is not used.
+    database: readDatabase({ database: given.database, direct: given.databaseDirect }, faults) ?? MEMORY,
     https,
     cors,
     token,
@@ -118,7 +124,8 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     }
   }
   // Only a sound configuration touches the disk.
-  if (faults.list.length === 0 && given.database !== ":memory:") prepareFile(given.database ?? "", faults)
+  if (faults.list.length === 0 && policies.database.kind === "sqlite")
+    prepareFile(policies.database.path, faults)
   faults.throwIfAny()
   return policies
 }

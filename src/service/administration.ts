@@ -11,10 +11,10 @@ import { toBase64url } from "../core/bytes.ts"
 import { BY_COMMAND, type EventType, type NewEvent, type SecurityEvent } from "../core/event.ts"
 import { Faults } from "../core/misuse.ts"
 import { normaliseMailAddress } from "../flows/mail/index.ts"
-import { openSqlite } from "../store/sqlite/index.ts"
+import { openStore } from "../store/open.ts"
 import type { Account, Changed, Store } from "../store/store.ts"
 import type { Configuration } from "./configuration.ts"
-import { databasePath } from "./database-path.ts"
+import { databaseOf } from "./database.ts"
 import { faultOfRoles } from "./roles.ts"
 
 /** A wish that cannot be granted, in a sentence for the operator. */
@@ -50,7 +50,7 @@ export async function openAdministration(
   configuration: Configuration,
   opening: Opening,
 ): Promise<Administration> {
-  const store = await openStore(configuration, opening)
+  const store = await openDatabase(configuration, opening)
   const event = (type: EventType, accountId: string): readonly NewEvent[] => [{ type, accountId, detail: BY }]
 
   async function change(
@@ -147,13 +147,16 @@ export async function openForImport(
   configuration: Configuration,
   dryRun: boolean,
 ): Promise<Store | undefined> {
-  const path = databasePath(configuration)
-  return dryRun && !existsSync(path) ? undefined : openStore(configuration, { make: true })
+  const place = databaseOf(configuration)
+  const missing = place.kind === "sqlite" && !existsSync(place.path)
+  return dryRun && missing ? undefined : openDatabase(configuration, { make: true })
 }
 
 /** Opens, and so migrates, the store of a configuration. */
-export async function openStore(configuration: Configuration, { make }: Opening): Promise<Store> {
-  const path = databasePath(configuration)
+export async function openDatabase(configuration: Configuration, { make }: Opening): Promise<Store> {
+  const place = databaseOf(configuration)
+  if (place.kind === "postgres") return openStore(place, { exclusive: false })
+  const { path } = place
   const faults = new Faults()
   if (make || path === ":memory:" || existsSync(path)) prepareFile(path, faults)
   else {
@@ -165,7 +168,7 @@ export async function openStore(configuration: Configuration, { make }: Opening)
     )
   }
   faults.throwIfAny()
-  return openSqlite({ path, exclusive: false })
+  return openStore(place, { exclusive: false })
 }
 
 /** One event as one line for a person. @param whose the account in words, or undefined when it is nobody's */

@@ -64,7 +64,8 @@ function readJson(path: string, name: string, faults: Faults): unknown {
     return undefined
   }
   for (const setting of SETTINGS) {
-    if (setting.secret && at(value, setting.key) !== undefined) {
+    const given = at(value, setting.key)
+    if (given !== undefined && setting.isSecret(given)) {
       faults.add(
         "configuration.secret_in_file",
         `${setting.key} in ${name}`,

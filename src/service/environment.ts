@@ -126,7 +126,10 @@ function readEnvFile(path: string, faults: Faults): Environment {
       "Write it like PORT=3000.",
     )
   }
-  const holdsSecret = SETTINGS.some((row) => row.secret && values[row.variable] !== undefined)
+  const holdsSecret = SETTINGS.some((row) => {
+    const value = values[row.variable]
+    return value !== undefined && row.isSecret(value)
+  })
   if (holdsSecret && process.platform !== "win32" && (statSync(path).mode & FORBIDDEN_MODE) !== 0) {
     faults.add(
       "secret.readable",

@@ -3,10 +3,9 @@ import type { Facts } from "../core/facts.ts"
 /** What an operator wants to see of this instance at a glance, in words. */
 export function factLines(facts: Facts): readonly (readonly [name: string, value: string])[] {
   const { database, token, session, password, rateLimit, proxy } = facts
-  const mode = database.fileMode === undefined ? "" : `, mode ${octal(database.fileMode)}`
   const feed = session.feedAgeMs
   return [
-    ["Database", `SQLite in ${database.location === "file" ? `a file${mode}` : "memory, gone at the end"}`],
+    ["Database", databaseLine(database)],
     ["Access token", `${token.algorithm}, ${duration(token.lifetimeSeconds)}, ${count(token.keys, "key")}`],
     ["Session", `${duration(session.idleSeconds)} idle, ${duration(session.absoluteSeconds)} at most`],
     ["Tolerated delay", `${session.toleratedDelaySeconds} s`],
@@ -20,6 +19,17 @@ export function factLines(facts: Facts): readonly (readonly [name: string, value
     ["Rate limits", `${count(rateLimit.keys, "key")} in memory, ${rateLimit.capacity} at most`],
     ["Trusted proxies", proxy.trusted.length === 0 ? "none" : proxy.trusted.join(", ")],
   ]
+}
+
+function databaseLine(database: Facts["database"]): string {
+  if (database.engine === "postgres") {
+    const by = { socket: "by a local socket", loopback: "on this machine", network: "over TLS" }[
+      database.reach
+    ]
+    return `PostgreSQL ${database.version} ${by}`
+  }
+  const mode = database.fileMode === undefined ? "" : `, mode ${octal(database.fileMode)}`
+  return `SQLite in ${database.location === "file" ? `a file${mode}` : "memory, gone at the end"}`
 }
 
 function octal(mode: number): string {

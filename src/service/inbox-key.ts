@@ -1,18 +1,22 @@
-import { chmodSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { Configuration } from "./configuration.ts"
-import { databasePath } from "./database-path.ts"
+import { databaseOf } from "./database.ts"
 
 /**
- * The key of the development inbox beside the database, in a file only the person who started the service can read. The
- * checklist page is open to every local program, so the key must not stand on it; its curl lines read this file instead.
+ * The key of the development inbox beside the database file (in the folder `data` when the database is a server), in a
+ * file only the person who started the service can read. The checklist page is open to every local program, so the key must
+ * not stand on it; its curl lines read this file instead.
  * @returns the file's path, or undefined when there is no inbox or no folder to put it in
  */
 export function writeInboxKey(configuration: Configuration, key: string | undefined): string | undefined {
-  const database = databasePath(configuration)
-  if (key === undefined || database === ":memory:") return undefined
-  const path = join(dirname(database), "inbox-key")
+  const database = databaseOf(configuration)
+  if (key === undefined || (database.kind === "sqlite" && database.path === ":memory:")) return undefined
+  const folder = database.kind === "sqlite" ? dirname(database.path) : join(configuration.folder, "data")
+  const path = join(folder, "inbox-key")
   try {
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (made !== undefined) writeFileSync(join(folder, ".gitignore"), "*\n", { mode: 0o600, flag: "wx" })
     removeInboxKey(path)
     writeFileSync(path, `${key}\n`, { mode: 0o600, flag: "wx" })
     chmodSync(path, 0o600)

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { parseStrictJsonBytes } from "../core/json.ts"
+import { isPostgresUrl, parsePostgresUrl } from "../core/postgres-url.ts"
 
 /**
  * Every setting of the service, once: environment, `.env`, configuration file, command line and the README's table are
@@ -16,6 +17,8 @@ export interface Setting {
   readonly description: string
   /** Never repeated anywhere; also read from the file that `<variable>_FILE` names. */
   readonly secret: boolean
+  /** Whether this value, as it was written, must not stand in a file that others read. */
+  readonly isSecret: (value: unknown) => boolean
   readonly read: z.ZodType
 }
 
@@ -49,6 +52,11 @@ export const portSchema: z.ZodType<number, number> = z
   .min(0, NO_PORT)
   .max(65535, NO_PORT)
 
+/** A path is none, and neither is the URL of a server that asks for no password. */
+function hasPassword(value: unknown): boolean {
+  return typeof value === "string" && isPostgresUrl(value) && parsePostgresUrl(value)?.password !== ""
+}
+
 const oneOf = (...words: [string, ...string[]]): z.ZodType =>
   z.enum(words, { error: `it is none of ${words.join(", ")}` })
 
@@ -60,8 +68,9 @@ function setting(
   description: string,
   read: z.ZodType,
   secret: boolean = false,
+  isSecret: Setting["isSecret"] = () => secret,
 ): Setting {
-  return Object.freeze({ variable, key, type, standard, description, read, secret })
+  return Object.freeze({ variable, key, type, standard, description, read, secret, isSecret })
 }
 
 export const PORT: Setting = setting(
@@ -106,10 +115,22 @@ export const SETTINGS: readonly Setting[] = Object.freeze([
   setting(
     "NIGHTLATCH_DATABASE",
     "database",
-    "path",
+    "path or URL",
     "`./data/nightlatch.db`",
-    "SQLite file; made with mode 0600 in a folder with mode 0700.",
+    "SQLite file, made with mode 0600 in a folder with mode 0700; or `postgres://user:password@host:5432/database`.",
     text,
+    true,
+    hasPassword,
+  ),
+  setting(
+    "NIGHTLATCH_DATABASE_DIRECT",
+    "databaseDirect",
+    "URL",
+    "`NIGHTLATCH_DATABASE`",
+    "The same PostgreSQL without the pooler between: revocations are then heard at once and not within a second.",
+    text,
+    true,
+    hasPassword,
   ),
   setting(
     "NIGHTLATCH_SECRET",

@@ -3,7 +3,14 @@ import { UnavailableError } from "../core/unavailable.ts"
 import type { Store } from "./store.ts"
 
 /** Verbs that are not on a request's way, or have time limits of their own. */
-const PATIENT: ReadonlySet<string> = new Set(["describe", "close", "purge", "claimMail", "readRevocations"])
+const PATIENT: ReadonlySet<string> = new Set([
+  "describe",
+  "close",
+  "purge",
+  "claimMail",
+  "readRevocations",
+  "watchRevocations",
+])
 
 /** What one request may still wait for the store, in milliseconds; nothing of it holds for what goes on after its answer. */
 interface Patience {

@@ -1,4 +1,5 @@
 import type { NewEvent } from "../core/event.ts"
+import type { DatabaseFacts } from "../core/facts.ts"
 import type { Transport } from "../core/session.ts"
 
 export interface Account {
@@ -304,12 +305,31 @@ export type Peek =
     }
   | { readonly verdict: "late-parent" | "reuse" | "rollback" | "ended" | "unknown" }
 
+/** Where the database is: a path or `:memory:`, or a server by its URL. */
+export type DatabasePlace =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | {
+      readonly kind: "postgres"
+      readonly url: string
+      /** The same database without a pooler between. */
+      readonly direct?: string
+    }
+
+/** What a migration would do. */
+export interface MigrationPlan {
+  /** Of the schema now; 0 when there is none. */
+  readonly version: number
+  /** In this order, in one transaction. */
+  readonly steps: readonly {
+    readonly version: number
+    readonly sql: string
+    /** The oldest version whose programs may go on beside it; undefined where one program has the database for itself. */
+    readonly compatibleFrom?: number
+  }[]
+}
+
 export interface StoreFacts {
-  readonly engine: "sqlite"
-  readonly location: "file" | "memory"
-  readonly fileMode: number | undefined
-  readonly folderMode: number | undefined
-  readonly durable: boolean
-  /** How many distinct statement texts were prepared so far. */
+  readonly database: DatabaseFacts
+  /** How many distinct statement texts ran so far. */
   readonly statements: number
 }

@@ -34,6 +34,15 @@ export type Started =
   | { readonly kind: "started"; readonly account: Account; readonly session: StoredSession }
   | { readonly kind: "refused" }
 
+export interface RevocationPage {
+  readonly sessions: readonly { readonly sessionId: string; readonly revokedAt: number }[]
+  readonly epochs: readonly { readonly accountId: string; readonly epoch: number }[]
+  /** The store's clock. */
+  readonly now: number
+  /** For the next call. */
+  readonly cursor: string
+}
+
 /**
  * The verbs every engine has. Each is one atomic, durable step: it is on disk when its promise resolves, and a failure of
  * any kind rejects with `UnavailableError` and leaves nothing behind. Verbs that change something take the events that
@@ -127,14 +136,16 @@ export interface Store {
     readonly mail?: NewMail
   }): Promise<{ revoked: readonly string[] }>
   /**
-   * What was revoked at or after `since` (minus the engine's own overlap), and the epochs raised since. `now` is the
-   * value for the next call. The first call passes 0 and gets all that can still matter.
+   * Sessions revoked and epochs raised since the answer that gave `cursor`, however late their transactions committed;
+   * some come twice. Without a cursor, or when the store cannot go by it any more (its clock went back, another server took
+   * over), all of the last `withinMs`. A cursor means something only to the engine that made it.
    */
-  readRevocations(since: number): Promise<{
-    readonly sessions: readonly { readonly sessionId: string; readonly revokedAt: number }[]
-    readonly epochs: readonly { readonly accountId: string; readonly epoch: number }[]
-    readonly now: number
-  }>
+  readRevocations(input: { readonly cursor?: string; readonly withinMs: number }): Promise<RevocationPage>
+  /**
+   * Where it is cheap to hear of revocations at once: calls `wake` whenever a poll is worth it. Promises nothing, since the
+   * poll of each second does, and never throws. @returns what ends it
+   */
+  watchRevocations?(wake: () => void): () => Promise<void>
 
   // ---- passwords and one-time tokens
   /** Reads a live token of exactly this purpose without redeeming it. */

@@ -492,12 +492,16 @@ export function signInContract(name: string, open: (clock: Clock) => Promise<Sto
         const [a, b] = [await account(), await account()]
         const identity = newIdentity()
         const results = await Promise.all([link(a.id, identity), link(b.id, identity), link(a.id, identity)])
+        // Either may be first; the same account may link it again.
+        const holder = (await store.findIdentity(identity))?.accountId
         assert.deepEqual(
           results.map(({ kind }) => kind),
-          ["linked", "taken", "linked"],
+          [a, b, a].map(({ id }) => (id === holder ? "linked" : "taken")),
         )
-        assert.equal((await store.listIdentities(a.id)).length, 1)
-        assert.deepEqual(await eventsOf(a.id), ["identity.linked"])
+        for (const { id } of [a, b]) {
+          assert.equal((await store.listIdentities(id)).length, id === holder ? 1 : 0)
+          assert.deepEqual(await eventsOf(id), id === holder ? ["identity.linked"] : [])
+        }
         assert.equal((await link(newId(), newIdentity())).kind, "unknown")
       })
       it("do not sign in to a disabled account, and go with a deleted one", async () => {
@@ -520,13 +524,11 @@ export function signInContract(name: string, open: (clock: Clock) => Promise<Sto
           unlink(owner.id, first.id, false),
           unlink(owner.id, second.id, false),
         ])
-        assert.deepEqual(
-          results.map(({ kind }) => kind),
-          ["unlinked", "last"],
-        )
+        assert.deepEqual(results.map(({ kind }) => kind).sort(), ["last", "unlinked"])
+        const [left] = await store.listIdentities(owner.id)
         const other = await account()
-        assert.equal((await unlink(other.id, second.id, true)).kind, "unknown")
-        assert.equal((await unlink(owner.id, second.id, true)).kind, "unlinked")
+        assert.equal((await unlink(other.id, left?.id ?? "", true)).kind, "unknown")
+        assert.equal((await unlink(owner.id, left?.id ?? "", true)).kind, "unlinked")
         const withPassword = await account()
         const third = newIdentity()
         await link(withPassword.id, third)
@@ -535,7 +537,7 @@ export function signInContract(name: string, open: (clock: Clock) => Promise<Sto
       it("redeem a state once", async () => {
         const state = { hash: bytes(), lifetimeMs: 10 * MINUTE }
         const results = await Promise.all([store.redeemState(state), store.redeemState(state)])
-        assert.deepEqual(results, [{ fresh: true }, { fresh: false }])
+        assert.deepEqual(results.map(({ fresh }) => fresh).sort(), [false, true])
       })
     })
 

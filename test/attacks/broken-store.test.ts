@@ -202,7 +202,7 @@ describe("a feed that falls silent", () => {
     let silent = false
     const stage = await openStage({ clock: () => now, publicRoutes: ["GET /open"] }, (store) => {
       const read = store.readRevocations
-      return { ...store, readRevocations: (since) => (silent ? new Promise(() => {}) : read(since)) }
+      return { ...store, readRevocations: (input) => (silent ? new Promise(() => {}) : read(input)) }
     })
     t.after(() => stage.close())
     const browser = await signUp(stage, "someone@example.com")
@@ -222,7 +222,7 @@ describe("a feed that falls silent", () => {
     const unsafe = { acceptRevokedUntilExpiry: "a test of what this does" }
     const stage = await openStage({ clock: () => now, unsafe }, (store) => {
       const read = store.readRevocations
-      return { ...store, readRevocations: (since) => (silent ? new Promise(() => {}) : read(since)) }
+      return { ...store, readRevocations: (input) => (silent ? new Promise(() => {}) : read(input)) }
     })
     t.after(() => stage.close())
     const browser = await signUp(stage, "someone@example.com")

@@ -50,7 +50,7 @@ export function shadow(store: Store, clock: () => number): Shadow {
     store: {
       presentRefresh,
       peekRefresh: (input) => store.peekRefresh(input),
-      readRevocations: (since) => store.readRevocations(since),
+      readRevocations: (input) => store.readRevocations(input),
     },
     signedIn(session, hash, salt) {
       const { generation, rotatedAt, revokedAt, idleEnd, absoluteEnd } = session

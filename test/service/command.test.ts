@@ -40,6 +40,13 @@ describe("a command", () => {
     })
   }
 
+  it("plans a migration without making a file", async () => {
+    const planned = await command(folder.path, ["migrate", "--plan", "--database", "planned.db"])
+    assert.match(planned.out, /planned\.db has schema 0\.[\s\S]+CREATE TABLE session/)
+    assert.ok(!readdirSync(folder.path).includes("planned.db"))
+    assert.match((await command(folder.path, ["migrate", "--plan"])).out, /nothing to do/)
+  })
+
   it("says whose each event is", async () => {
     const run = (...words: string[]) => command(folder.path, words)
     assert.match((await run("events")).out, new RegExp(`  ${EMAIL}  Account created`))

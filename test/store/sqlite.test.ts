@@ -50,8 +50,13 @@ describe("sqlite: the file", () => {
       await store.createAccount(account(1))
       assert.equal(statSync(join(path, "..")).mode & 0o777, 0o700)
       for (const end of ["", "-wal", "-shm", ".lock"]) assert.equal(statSync(path + end).mode & 0o077, 0, end)
-      const { fileMode, folderMode, durable } = store.describe()
-      assert.deepEqual([fileMode, folderMode, durable], [0o600, 0o700, true])
+      assert.deepEqual(store.describe().database, {
+        engine: "sqlite",
+        location: "file",
+        fileMode: 0o600,
+        folderMode: 0o700,
+        durable: true,
+      })
       await store.close()
     } finally {
       process.umask(before)

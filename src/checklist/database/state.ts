@@ -1,9 +1,52 @@
-import type { Facts, LineState } from "../../core/facts.ts"
+import type { Facts, LineState, PostgresFacts, SqliteFacts } from "../../core/facts.ts"
 
 const OTHERS = 0o077
 
-export function state(facts: Facts): LineState {
-  const { location, fileMode, folderMode, durable } = facts.database
+export function state({ database }: Facts): LineState {
+  return database.engine === "sqlite" ? ofFile(database) : ofServer(database)
+}
+
+function ofServer({ version, reach, verified, superuser, owner, durable }: PostgresFacts): LineState {
+  const how = {
+    socket: "by a socket of this machine",
+    loopback: "on this machine's loopback interface",
+    network: "over TLS with a certificate that was verified for the host's name",
+  }[reach]
+  if (reach === "network" && !verified) {
+    return {
+      state: "fails",
+      why: "Nobody has verified that the server at the other end of the network is the database.",
+      fix: "Use sslmode=verify-full, with sslrootcert for a certificate authority of your own.",
+    }
+  }
+  if (superuser) {
+    return {
+      state: "fails",
+      why: `PostgreSQL ${version} ${how}, as a superuser: whoever gets the URL owns the whole server.`,
+      fix: "Make the two roles of: nightlatch migrate --roles",
+    }
+  }
+  if (!durable) {
+    return {
+      state: "weakened",
+      why: "synchronous_commit is off: a crash of the server can bring back a session that was ended.",
+      fix: "Set synchronous_commit = on for the database.",
+    }
+  }
+  if (owner) {
+    return {
+      state: "weakened",
+      why: `PostgreSQL ${version} ${how}, by a role that may change the tables and so what keeps events append-only.`,
+      fix: "Run with the restricted role of: nightlatch migrate --roles",
+    }
+  }
+  return {
+    state: "holds",
+    why: `PostgreSQL ${version} ${how}, by a role that can only do what the service does.`,
+  }
+}
+
+function ofFile({ location, fileMode, folderMode, durable }: SqliteFacts): LineState {
   if (location === "memory") {
     return {
       state: "weakened",

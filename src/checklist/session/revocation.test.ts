@@ -5,27 +5,40 @@ import { UnavailableError } from "../../core/unavailable.ts"
 import type { Store } from "../../store/store.ts"
 import { createRevocations, type Revocations } from "./index.ts"
 
+type Question = Parameters<Store["readRevocations"]>[0]
 type Read = Awaited<ReturnType<Store["readRevocations"]>>
 
 interface Rig {
   readonly set: Revocations
+  readonly answer: (change?: Partial<Read>) => Read
   now: number
-  read: (since: number) => Promise<Read>
-  readonly asked: number[]
+  read: (input: Question) => Promise<Read>
+  watch: (wake: () => void) => () => Promise<void>
+  readonly asked: Question[]
 }
 
 function rig(acceptStale = false): Rig {
   const it = {
     now: 1_000_000_000,
-    asked: [] as number[],
-    read: async (_since: number): Promise<Read> => ({ sessions: [], epochs: [], now: it.now }),
+    asked: [] as Question[],
+    watch: (_wake: () => void) => async () => {},
+    read: async (_input: Question): Promise<Read> => it.answer(),
+    /** What the store knows at this moment; its cursor is a word of its own. */
+    answer: (change: Partial<Read> = {}): Read => ({
+      sessions: [],
+      epochs: [],
+      now: it.now,
+      cursor: `at ${it.now}`,
+      ...change,
+    }),
   }
   const set = createRevocations({
     store: {
-      readRevocations(since) {
-        it.asked.push(since)
-        return it.read(since)
+      readRevocations(input) {
+        it.asked.push(input)
+        return it.read(input)
       },
+      watchRevocations: (wake) => it.watch(wake),
     },
     clock: () => it.now,
     logger: silentLogger,
@@ -47,11 +60,11 @@ test("nothing is fresh before the first load", async () => {
 
 test("the first load asks for what can still matter, and for nothing that has outlived every access token", async () => {
   const it = rig()
-  const start = it.now
   await it.set.poll()
-  const [from = 0] = it.asked
-  assert.ok(from <= start - (900 + 60) * 1_000, "a token of now lives so long, skew included")
-  assert.ok(from >= start - 20 * 60_000, `${start - from} ms back`)
+  const { cursor, withinMs = 0 } = it.asked[0] ?? {}
+  assert.equal(cursor, undefined)
+  assert.ok(withinMs >= (900 + 60) * 1_000, "a token of now lives so long, skew included")
+  assert.ok(withinMs <= 20 * 60_000, `${withinMs} ms back`)
 })
 
 test("a start without the store is 503 and leaves nothing running", async () => {
@@ -71,28 +84,29 @@ test("a revocation of another process counts after one poll, and so does a raise
   const it = rig()
   await it.set.poll()
   it.now += 1_000
-  it.read = async () => ({
-    sessions: [{ sessionId: "a", revokedAt: it.now - 400 }],
-    epochs: [{ accountId: "u", epoch: 7 }],
-    now: it.now,
-  })
+  const before = it.now - 1_000
+  it.read = async () =>
+    it.answer({
+      sessions: [{ sessionId: "a", revokedAt: it.now - 400 }],
+      epochs: [{ accountId: "u", epoch: 7 }],
+    })
   await it.set.poll()
   assert.equal(it.set.isRevoked("a"), true)
   assert.equal(it.set.epochOf("u"), 7)
   assert.equal(it.set.epochOf("v"), 0)
-  assert.deepEqual(it.asked.slice(1), [it.now - 1_000])
+  assert.deepEqual(
+    it.asked.map(({ cursor }) => cursor),
+    [undefined, `at ${before}`],
+  )
+  assert.equal(it.asked[0]?.withinMs, it.asked[1]?.withinMs)
 })
 
 test("a poll never shortens what this process noted", async () => {
   const it = rig()
   it.set.note("a")
-  it.read = async () => ({
-    sessions: [{ sessionId: "a", revokedAt: it.now - 900_000 }],
-    epochs: [],
-    now: it.now,
-  })
+  it.read = async () => it.answer({ sessions: [{ sessionId: "a", revokedAt: it.now - 900_000 }] })
   await it.set.poll()
-  it.read = async () => ({ sessions: [], epochs: [], now: it.now })
+  it.read = async () => it.answer()
   it.now += 950_000
   await it.set.poll()
   assert.equal(it.set.isRevoked("a"), true)
@@ -110,7 +124,7 @@ test("the process became ready once: at its first answer", async () => {
 test("an epoch never falls", async () => {
   const it = rig()
   for (const epoch of [9, 8]) {
-    it.read = async () => ({ sessions: [], epochs: [{ accountId: "u", epoch }], now: it.now })
+    it.read = async () => it.answer({ epochs: [{ accountId: "u", epoch }] })
     await it.set.poll()
   }
   assert.equal(it.set.epochOf("u"), 9)
@@ -134,7 +148,7 @@ test("the age is counted from the question, not from a late answer", async () =>
   const poll = it.set.poll()
   const asked = it.now
   it.now += 4_000
-  answer({ sessions: [], epochs: [], now: asked })
+  answer(it.answer({ now: asked }))
   await poll
   assert.equal(it.set.ageMs(it.now), 4_000)
 })
@@ -143,20 +157,6 @@ test("a clock that was set back makes the set stale, not young", async () => {
   const it = rig()
   await it.set.poll()
   assert.equal(it.set.fresh(it.now - 10_000), false)
-})
-
-test("a store clock that went back makes the next poll read all that can matter again", async () => {
-  const it = rig()
-  await it.set.poll()
-  const before = it.now
-  it.now -= 3_600_000
-  await it.set.poll()
-  await it.set.poll()
-  await it.set.poll()
-  assert.equal(it.asked[1], before)
-  const back = it.now - Number(it.asked[2])
-  assert.ok(back >= (900 + 60) * 1_000 && back <= 20 * 60_000, `${back} ms back`)
-  assert.equal(it.asked[3], it.now)
 })
 
 test("the written weakening believes a stale set, but never one that was not loaded", async () => {
@@ -176,7 +176,7 @@ test("polls that hang do not pile up, and the set recovers when the store does",
   }
   assert.equal(it.set.fresh(it.now), false)
   assert.ok(it.asked.length < 15, `${it.asked.length} polls under way`)
-  it.read = async () => ({ sessions: [{ sessionId: "a", revokedAt: it.now }], epochs: [], now: it.now })
+  it.read = async () => it.answer({ sessions: [{ sessionId: "a", revokedAt: it.now }] })
   for (let second = 0; second < 45; second++) {
     it.now += 1_000
     await it.set.poll()
@@ -200,7 +200,7 @@ test("an answer that was given up does not hide the poll that is under way", asy
   const answer = late
   it.now += 6_000
   void it.set.poll()
-  answer({ sessions: [], epochs: [], now: it.now })
+  answer(it.answer())
   await first
   void it.set.poll()
   assert.equal(it.asked.length, 2)
@@ -212,13 +212,13 @@ test("an answer that was given up still adds what it knows and moves no mark", a
   it.read = () => new Promise((resolve) => (late = resolve))
   const first = it.set.poll()
   it.now += 6_000
-  it.read = async () => ({ sessions: [], epochs: [], now: it.now })
+  it.read = async () => it.answer()
   await it.set.poll()
-  late({ sessions: [{ sessionId: "late", revokedAt: it.now }], epochs: [], now: 5 })
+  late(it.answer({ sessions: [{ sessionId: "late", revokedAt: it.now }], cursor: "long ago" }))
   await first
   await it.set.poll()
   assert.equal(it.set.isRevoked("late"), true)
-  assert.equal(it.asked.at(-1), it.now)
+  assert.equal(it.asked.at(-1)?.cursor, `at ${it.now}`)
 })
 
 test("what can matter no more is forgotten: the set is bounded by the access lifetime", async () => {
@@ -228,7 +228,7 @@ test("what can matter no more is forgotten: the set is bounded by the access lif
       sessionId: `${round}/${index}`,
       revokedAt: it.now,
     }))
-    it.read = async () => ({ sessions: batch, epochs: [{ accountId: `u${round}`, epoch: 2 }], now: it.now })
+    it.read = async () => it.answer({ sessions: batch, epochs: [{ accountId: `u${round}`, epoch: 2 }] })
     await it.set.poll()
     it.now += 60_000
   }
@@ -239,7 +239,7 @@ test("what can matter no more is forgotten: the set is bounded by the access lif
 
 test("a revocation outlives every access token of the session, skew included", async () => {
   const it = rig()
-  it.read = async () => ({ sessions: [], epochs: [], now: it.now })
+  it.read = async () => it.answer()
   it.set.note("a")
   it.now += (900 + 60) * 1_000
   await it.set.poll()
@@ -255,7 +255,41 @@ test("it polls each second from the start until the stop", async (t) => {
     await new Promise(setImmediate)
   }
   assert.equal(it.asked.length, 4)
-  it.set.stop()
+  await it.set.stop()
   t.mock.timers.tick(5_000)
   assert.equal(it.asked.length, 4)
+})
+
+test("who hears of a revocation wakes it: one poll, and one more for what was heard during it", async () => {
+  const it = rig()
+  const answers: (() => void)[] = []
+  it.read = () => new Promise((resolve) => answers.push(() => resolve(it.answer())))
+  const settle = () => new Promise(setImmediate)
+  it.set.wake()
+  assert.equal(it.asked.length, 1)
+  for (let time = 0; time < 5; time++) it.set.wake()
+  assert.equal(it.asked.length, 1)
+  answers[0]?.()
+  await settle()
+  assert.equal(it.asked.length, 2)
+  answers[1]?.()
+  await settle()
+  assert.equal(it.asked.length, 2)
+})
+
+test("it watches its store from the start until the stop", async () => {
+  const it = rig()
+  let wake: (() => void) | undefined
+  it.watch = (tell) => {
+    wake = tell
+    return async () => {
+      wake = undefined
+    }
+  }
+  await it.set.start()
+  wake?.()
+  await new Promise(setImmediate)
+  assert.equal(it.asked.length, 2)
+  await it.set.stop()
+  assert.equal(wake, undefined)
 })

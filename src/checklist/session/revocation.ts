@@ -30,7 +30,9 @@ export interface Revocations {
   start(): Promise<void>
   /** One poll now; never throws. */
   poll(): Promise<void>
-  stop(): void
+  /** Whoever hears of a revocation earlier than the poll says so: one poll, after the one that is under way. */
+  wake(): void
+  stop(): Promise<void>
 }
 
 const POLL_MS = 1_000
@@ -50,7 +52,7 @@ interface Held {
 }
 
 export function createRevocations(input: {
-  readonly store: Pick<Store, "readRevocations">
+  readonly store: Pick<Store, "readRevocations" | "watchRevocations">
   readonly clock: Clock
   readonly logger: Logger
   readonly accessLifetimeSeconds: number
@@ -61,9 +63,7 @@ export function createRevocations(input: {
   const retentionMs = input.accessLifetimeSeconds * 1000 + SKEW_MS + MARGIN_MS
   const sessions = new Map<string, number>()
   const epochs = new Map<string, Held>()
-  // Whatever was revoked longer ago has outlived every access token: neither a start nor a store clock that went back asks
-  // for more.
-  let since: number | undefined
+  let cursor: string | undefined
   let readyAt = 0
   let asOf: number | undefined
   let sweptAt = 0
@@ -72,6 +72,8 @@ export function createRevocations(input: {
   let giveUpMs = GIVE_UP_MS
   let timer: NodeJS.Timeout | undefined
   let failing = false
+  let woken = false
+  let unwatch: (() => Promise<void>) | undefined
 
   function hold(sessionId: string, until: number): void {
     if ((sessions.get(sessionId) ?? 0) < until) sessions.set(sessionId, until)
@@ -98,14 +100,15 @@ export function createRevocations(input: {
     const number = ++latest
     pending = { number, startedAt }
     try {
-      const read = await store.readRevocations(since ?? startedAt - retentionMs)
+      // Whatever was revoked longer ago has outlived every access token.
+      const position = cursor === undefined ? {} : { cursor }
+      const read = await store.readRevocations({ ...position, withinMs: retentionMs })
       for (const { sessionId, revokedAt } of read.sessions) hold(sessionId, revokedAt + retentionMs)
       for (const { accountId, epoch } of read.epochs) holdEpoch(accountId, epoch, read.now + retentionMs)
       if (readyAt === 0) readyAt = read.now
-      // An answer that was given up still adds revocations, but only the newest poll moves the marks. A store clock
-      // that went back would hide what is revoked until it has caught up, so then what can matter is read again.
+      // An answer that was given up still adds revocations, but only the newest poll moves the marks.
       if (number !== latest) return
-      since = since !== undefined && read.now < since ? read.now - retentionMs : read.now
+      cursor = read.cursor
       asOf = startedAt
       giveUpMs = GIVE_UP_MS
       sweep(startedAt)
@@ -113,6 +116,7 @@ export function createRevocations(input: {
       failing = false
     } finally {
       if (pending?.number === number) pending = undefined
+      if (woken) wake()
     }
   }
 
@@ -123,6 +127,12 @@ export function createRevocations(input: {
       fail("it does not answer")
     }
     await load().catch((error: unknown) => fail(error instanceof Error ? error.message : "unknown"))
+  }
+
+  function wake(): void {
+    // The answer under way may have been taken before what somebody heard of.
+    woken = pending !== undefined
+    if (!woken) void poll()
   }
 
   function fail(why: string): void {
@@ -152,11 +162,16 @@ export function createRevocations(input: {
         throw new UnavailableError("the revoked sessions could not be loaded", error)
       }
       timer ??= setInterval(poll, POLL_MS).unref()
+      unwatch ??= store.watchRevocations?.(wake)
     },
     poll,
-    stop() {
+    wake,
+    async stop() {
       clearInterval(timer)
       timer = undefined
+      woken = false
+      await unwatch?.()
+      unwatch = undefined
     },
   }
 }

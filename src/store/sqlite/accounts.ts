@@ -1,11 +1,11 @@
 import { sql } from "../../core/statement.ts"
+import { readAccount, toBlob } from "../rows.ts"
 import type { Account, Changed, ImportedAccount, Store } from "../store.ts"
 import { dropOutstanding, endSessions, forgetTraces } from "./end.ts"
 import { countEvent, writeEvents } from "./events.ts"
 import type { Executor } from "./executor.ts"
 import { findAccount } from "./find.ts"
 import { insertMail } from "./mail.ts"
-import { readAccount, toBlob } from "./rows.ts"
 
 const LIST = sql`
   SELECT * FROM account

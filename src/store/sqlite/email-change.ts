@@ -1,4 +1,5 @@
 import { sql } from "../../core/statement.ts"
+import { readFlow, toBlob } from "../rows.ts"
 import type { Store } from "../store.ts"
 import { dropOutstanding, endSessions } from "./end.ts"
 import { writeEvents } from "./events.ts"
@@ -6,7 +7,6 @@ import type { Executor } from "./executor.ts"
 import { findAccount, findAccountByEmail } from "./find.ts"
 import { insertMail } from "./mail.ts"
 import { tryCode } from "./mail-flow.ts"
-import { readFlow, toBlob } from "./rows.ts"
 
 const UNDER_WAY = sql`
   SELECT * FROM mail_flow

@@ -1,7 +1,7 @@
 import { sql } from "../../core/statement.ts"
+import { readId, toBlob } from "../rows.ts"
 import type { EndReason } from "../store.ts"
 import type { Executor } from "./executor.ts"
-import { readId, toBlob } from "./rows.ts"
 
 const END_ALL = sql`
   UPDATE session SET revoked_at = ?, reason = ?

@@ -1,8 +1,8 @@
 import type { EventType, NewEvent, SecurityEvent } from "../../core/event.ts"
 import { sql } from "../../core/statement.ts"
+import { readIdOrNull, toBlob, toBlobOrNull } from "../rows.ts"
 import type { Store } from "../store.ts"
 import type { Executor, Row } from "./executor.ts"
-import { readIdOrNull, toBlob, toBlobOrNull } from "./rows.ts"
 
 const INSERT = sql`
   INSERT INTO event (at, type, account_id, session_id, address_prefix, client, detail, minute)

@@ -1,6 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
-import { MisuseError } from "../../core/misuse.ts"
-import { isStatement, type Statement } from "../../core/statement.ts"
+import { requireStatement, type Statement } from "../../core/statement.ts"
 
 export type Value = SQLInputValue
 /** By position, or one record by name. */
@@ -40,7 +39,7 @@ export class Executor {
 
   /** A script of several statements without parameters. */
   script(statement: Statement): void {
-    this.#database.exec(this.#check(statement).text)
+    this.#database.exec(requireStatement(statement).text)
   }
 
   get inTransaction(): boolean {
@@ -60,20 +59,8 @@ export class Executor {
   #prepare(statement: Statement): StatementSync {
     const known = this.#prepared.get(statement)
     if (known !== undefined) return known
-    const prepared = this.#database.prepare(this.#check(statement).text)
+    const prepared = this.#database.prepare(requireStatement(statement).text)
     this.#prepared.set(statement, prepared)
     return prepared
-  }
-
-  #check(statement: Statement): Statement {
-    if (isStatement(statement)) return statement
-    throw new MisuseError([
-      {
-        code: "sql.built",
-        path: "sql",
-        problem: "a text that the sql tag did not make was handed to the database",
-        fix: "Write the statement with the sql tag and pass values as parameters.",
-      },
-    ])
   }
 }

@@ -1,7 +1,7 @@
 import { sql } from "../../core/statement.ts"
+import { readAccount, readSession, toBlob } from "../rows.ts"
 import type { Account, StoredSession } from "../store.ts"
 import type { Executor } from "./executor.ts"
-import { readAccount, readSession, toBlob } from "./rows.ts"
 
 const ACCOUNT = sql`SELECT * FROM account WHERE id = ?`
 const ACCOUNT_BY_EMAIL = sql`SELECT * FROM account WHERE email = ?`

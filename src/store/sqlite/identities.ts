@@ -1,11 +1,11 @@
 import { sql } from "../../core/statement.ts"
+import { readId, toBlob } from "../rows.ts"
 import type { Identity, NewIdentity, Started, Store } from "../store.ts"
 import { dropOutstanding } from "./end.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { findAccount, findAccountByEmail } from "./find.ts"
 import { insertMail } from "./mail.ts"
-import { readId, toBlob } from "./rows.ts"
 import { insertSession, replaceSession } from "./sessions.ts"
 
 const FIND = sql`SELECT * FROM identity WHERE issuer = ? AND subject = ?`

@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { type Clock, systemClock } from "../../core/clock.ts"
 import { type Logger, silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { sql } from "../../core/statement.ts"
-import type { Store } from "../store.ts"
+import type { MigrationPlan, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
 import * as change from "./email-change.ts"
 import * as events from "./events.ts"
@@ -14,7 +15,7 @@ import * as identities from "./identities.ts"
 import * as mail from "./mail.ts"
 import * as flows from "./mail-flow.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
-import { migrate } from "./schema.ts"
+import { migrate, planMigration } from "./schema.ts"
 import * as sessions from "./sessions.ts"
 import * as tokens from "./tokens.ts"
 import * as upkeep from "./upkeep.ts"
@@ -63,6 +64,19 @@ export async function openSqlite(input: SqliteInput): Promise<Store> {
   } catch (error) {
     lock?.close()
     throw error instanceof MisuseError ? error : unavailable(error)
+  }
+}
+
+/** What opening would do to the schema of a file that may not be there yet. @throws like `openSqlite` */
+export function planSqlite(path: string): MigrationPlan {
+  if (path === MEMORY || !existsSync(path)) return planMigration(undefined)
+  const db = new Executor(path)
+  try {
+    return planMigration(db)
+  } catch (error) {
+    throw error instanceof MisuseError ? error : unavailable(error)
+  } finally {
+    db.close()
   }
 }
 
@@ -165,10 +179,12 @@ function createStore(parts: {
     readRevocations: readNow(upkeep.readRevocations),
     ping: () => writer.write(() => upkeep.ping(db)),
     describe: () => ({
-      engine: "sqlite",
-      location: path === MEMORY ? "memory" : "file",
-      ...(path === MEMORY ? { fileMode: undefined, folderMode: undefined } : modesOf(path)),
-      durable: path !== MEMORY,
+      database: {
+        engine: "sqlite",
+        location: path === MEMORY ? "memory" : "file",
+        ...(path === MEMORY ? { fileMode: undefined, folderMode: undefined } : modesOf(path)),
+        durable: path !== MEMORY,
+      },
       statements: db.statements,
     }),
     close() {

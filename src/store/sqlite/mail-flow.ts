@@ -1,5 +1,6 @@
 import { equalBytes } from "../../core/bytes.ts"
 import { sql } from "../../core/statement.ts"
+import { readFlow, readId, toBlob, toBlobOrNull } from "../rows.ts"
 import type {
   CodeProof,
   FlowKey,
@@ -14,7 +15,6 @@ import { countEvent, writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { findAccountByEmail } from "./find.ts"
 import { enqueueMail } from "./mail.ts"
-import { readFlow, readId, toBlob, toBlobOrNull } from "./rows.ts"
 import { insertSession, replaceSession } from "./sessions.ts"
 
 const INSERT = sql`

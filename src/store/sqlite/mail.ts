@@ -1,8 +1,8 @@
 import { sql } from "../../core/statement.ts"
+import { readFlow, readId, readIdOrNull, toBlobOrNull } from "../rows.ts"
 import type { ClaimedMail, MailPurpose, NewMail, Store } from "../store.ts"
 import { countEvent, writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
-import { readFlow, readId, readIdOrNull, toBlobOrNull } from "./rows.ts"
 
 const INSERT = sql`
   INSERT INTO outbox (purpose, email, account_id, decoy, language, created_at, counted, due_at, budget, flow_id, about)

@@ -1,6 +1,7 @@
 import type { Logger } from "../../core/logger.ts"
 import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
+import { readAccount, readBytes, readSession, toBlob } from "../rows.ts"
 import type {
   Account,
   EndReason,
@@ -13,7 +14,6 @@ import type {
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { insertMail } from "./mail.ts"
-import { readAccount, readBytes, readSession, toBlob } from "./rows.ts"
 
 /**
  * The decision, in one statement beside the row it is about. `counted_from` is the moment both windows count from: the

@@ -1,12 +1,12 @@
 import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
+import { readSession, toBlob } from "../rows.ts"
 import type { NewSession, Started, Store, StoredSession } from "../store.ts"
 import { dropOutstanding, endSessions } from "./end.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor } from "./executor.ts"
 import { findAccount, findSession } from "./find.ts"
 import { insertMail } from "./mail.ts"
-import { readSession, toBlob } from "./rows.ts"
 
 const INSERT = sql`
   INSERT INTO session (id, account_id, created_at, absolute_end, idle_end, generation, current_hash, salt, transport,

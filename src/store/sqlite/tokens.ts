@@ -1,11 +1,11 @@
 import { sql } from "../../core/statement.ts"
+import { readIdOrNull, toBlob } from "../rows.ts"
 import type { OneTimeToken, Store, TokenPurpose } from "../store.ts"
 import { dropOutstanding, endSessions } from "./end.ts"
 import { writeEvents } from "./events.ts"
 import type { Executor, Row } from "./executor.ts"
 import { findAccount, findAccountByEmail } from "./find.ts"
 import { insertMail } from "./mail.ts"
-import { readIdOrNull, toBlob } from "./rows.ts"
 import { insertSession, replaceSession } from "./sessions.ts"
 
 const FIND = sql`SELECT * FROM one_time_token WHERE hash = ? AND purpose = ? AND expires_at > ?`

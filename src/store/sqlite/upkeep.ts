@@ -1,7 +1,7 @@
 import { sql } from "../../core/statement.ts"
-import type { Store } from "../store.ts"
+import { readId } from "../rows.ts"
+import type { RevocationPage, Store } from "../store.ts"
 import type { Executor } from "./executor.ts"
-import { readId } from "./rows.ts"
 
 const REVOKED_SINCE = sql`
   SELECT id, revoked_at FROM session WHERE revoked_at IS NOT NULL AND revoked_at >= ? ORDER BY revoked_at`
@@ -24,7 +24,7 @@ const PURGE_EVENTS = sql`DELETE FROM event WHERE id IN (SELECT id FROM event WHE
 const PING_READ = sql`SELECT count(*) AS n FROM meta`
 const PING_WRITE = sql`UPDATE meta SET value = value WHERE key = 'event_purge_before'`
 
-/** A revocation commits up to this long after it took its time; so far each poll looks back. */
+/** A revocation commits up to this long after it took its time; so far each poll looks back. The cursor is a time. */
 const OVERLAP_MS = 5_000
 /** Per-recipient limits count a day back; an hour more for clocks. */
 const OUTBOX_KEPT_MS = 25 * 3_600_000
@@ -33,9 +33,11 @@ const PIECE = 500
 export function readRevocations(
   db: Executor,
   now: number,
-  since: number,
-): Awaited<ReturnType<Store["readRevocations"]>> {
-  const from = since - OVERLAP_MS
+  input: Parameters<Store["readRevocations"]>[0],
+): RevocationPage {
+  const since = Number(input.cursor)
+  // A clock that went back would hide what is revoked until it has caught up.
+  const from = input.cursor === undefined || !(since <= now) ? now - input.withinMs : since - OVERLAP_MS
   return {
     sessions: db.all(REVOKED_SINCE, from).map((row) => ({
       sessionId: readId(row.id),
@@ -45,6 +47,7 @@ export function readRevocations(
       .all(EPOCHS_SINCE, from)
       .map((row) => ({ accountId: readId(row.id), epoch: Number(row.epoch) })),
     now,
+    cursor: String(now),
   }
 }
 

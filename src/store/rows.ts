@@ -1,7 +1,9 @@
-import { fromBase64url, toBase64url } from "../../core/bytes.ts"
-import { UnavailableError } from "../../core/unavailable.ts"
-import type { Account, EndReason, MailFlow, MailFlowPurpose, StoredSession } from "../store.ts"
-import type { Row, Value } from "./executor.ts"
+import { fromBase64url, toBase64url } from "../core/bytes.ts"
+import { UnavailableError } from "../core/unavailable.ts"
+import type { Account, EndReason, MailFlow, MailFlowPurpose, StoredSession } from "./store.ts"
+
+/** A row of either engine: SQLite has no booleans and no JSON, and says 1 and a text. */
+type Row = Readonly<Record<string, unknown>>
 
 /** Ids are base64url outside and 16 bytes inside; what is not an id matches nothing. */
 export function toBlob(id: string): Uint8Array {
@@ -12,28 +14,33 @@ export function toBlobOrNull(id: string | null | undefined): Uint8Array | null {
   return id === null || id === undefined ? null : toBlob(id)
 }
 
-export function readId(value: Value | undefined): string {
+export function readId(value: unknown): string {
   if (value instanceof Uint8Array) return toBase64url(value)
   throw new UnavailableError("a row of the database has no id where one belongs")
 }
 
-export function readIdOrNull(value: Value | undefined): string | null {
+export function readIdOrNull(value: unknown): string | null {
   return value instanceof Uint8Array ? toBase64url(value) : null
 }
 
-export function readBytes(value: Value | undefined): Uint8Array {
+export function readBytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value
   throw new UnavailableError("a row of the database has no bytes where some belong")
 }
 
-const numberOrNull = (value: Value | undefined): number | null => (typeof value === "number" ? value : null)
+const isTrue = (value: unknown): boolean => value === true || value === 1
+
+const readList = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? (value as string[]) : (JSON.parse(String(value)) as string[])
+
+const numberOrNull = (value: unknown): number | null => (typeof value === "number" ? value : null)
 
 export function readAccount(row: Row): Account {
   return {
     id: readId(row.id),
     email: String(row.email),
     passwordHash: typeof row.password_hash === "string" ? row.password_hash : null,
-    roles: JSON.parse(String(row.roles)) as string[],
+    roles: readList(row.roles),
     epoch: Number(row.epoch),
     failures: Number(row.failures),
     createdAt: Number(row.created_at),
@@ -41,6 +48,22 @@ export function readAccount(row: Row): Account {
     disabledAt: numberOrNull(row.disabled_at),
     deletionAt: numberOrNull(row.deletion_at),
   }
+}
+
+/** The account beside its session in one row, its columns called `account_…`. */
+export function readOwner(row: Row): Account {
+  return readAccount({
+    id: row.account_id,
+    email: row.account_email,
+    password_hash: row.account_password_hash,
+    roles: row.account_roles,
+    epoch: row.account_epoch,
+    failures: row.account_failures,
+    created_at: row.account_created_at,
+    verified_at: row.account_verified_at,
+    disabled_at: row.account_disabled_at,
+    deletion_at: row.account_deletion_at,
+  })
 }
 
 export function readSession(row: Row): StoredSession {
@@ -55,9 +78,9 @@ export function readSession(row: Row): StoredSession {
     revokedAt: numberOrNull(row.revoked_at),
     reason: typeof row.reason === "string" ? (row.reason as EndReason) : null,
     transport: row.transport === "bearer" ? "bearer" : "cookie",
-    persistent: row.persistent === 1,
+    persistent: isTrue(row.persistent),
     authenticatedAt: Number(row.authenticated_at),
-    methods: JSON.parse(String(row.methods)) as string[],
+    methods: readList(row.methods),
     client: String(row.client),
     addressPrefix: String(row.address_prefix),
   }
@@ -74,7 +97,7 @@ export function readFlow(row: Row): MailFlow {
     accountId: readIdOrNull(row.account_id),
     client: String(row.client),
     addressPrefix: String(row.address_prefix),
-    persistent: row.persistent === 1,
+    persistent: isTrue(row.persistent),
     createdAt: Number(row.created_at),
     expiresAt: Number(row.expires_at),
     triesLeft: TRIES - Number(row.tries),

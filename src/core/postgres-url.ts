@@ -1,0 +1,55 @@
+import { isLoopback } from "./loopback.ts"
+
+/** How a server is reached: a socket of this machine, its loopback interface, or a network. */
+export type Reach = "socket" | "loopback" | "network"
+
+export interface PostgresUrl {
+  readonly user: string
+  /** Empty when the URL has none. */
+  readonly password: string
+  /** A name, an address without brackets, or the folder of a socket. */
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly reach: Reach
+  readonly parameters: URLSearchParams
+}
+
+const STANDARD_PORT = 5432
+
+export function isPostgresUrl(text: string): boolean {
+  return /^postgres(?:ql)?:/i.test(text)
+}
+
+/**
+ * `postgres://user:password@host:port/database`; `?host=/var/run/postgresql` names the folder of a socket instead.
+ * @returns undefined when it is no such URL; nothing of it is repeated anywhere, since it may hold a password
+ */
+export function parsePostgresUrl(text: string): PostgresUrl | undefined {
+  const url = isPostgresUrl(text) ? URL.parse(text) : null
+  if (url === null || url.hash !== "") return undefined
+  try {
+    const socket = url.searchParams.get("host")
+    if (socket !== null && !socket.startsWith("/")) return undefined
+    const host = socket ?? decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1")
+    const user = decodeURIComponent(url.username)
+    const database = decodeURIComponent(url.pathname.slice(1))
+    if (host === "" || user === "" || database === "" || database.includes("/")) return undefined
+    return {
+      user,
+      password: decodeURIComponent(url.password),
+      host,
+      port: url.port === "" ? STANDARD_PORT : Number(url.port),
+      database,
+      reach: reachOf(host),
+      parameters: url.searchParams,
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function reachOf(host: string): Reach {
+  if (host.startsWith("/")) return "socket"
+  return isLoopback(host.toLowerCase()) || host === "::1" ? "loopback" : "network"
+}

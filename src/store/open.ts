@@ -1,0 +1,28 @@
+import type { Clock } from "../core/clock.ts"
+import type { Logger } from "../core/logger.ts"
+import { openSqlite, planSqlite } from "./sqlite/index.ts"
+import type { DatabasePlace, MigrationPlan, Store } from "./store.ts"
+
+/**
+ * Opens the store of a place and brings its schema up to date.
+ * @param options `exclusive`: as the service; a file has one, a server any number. `clock`: SQLite's; a server has its own.
+ * @throws MisuseError when the place or what stands there is not for this program
+ * @throws UnavailableError when it cannot be reached or used
+ */
+export async function openStore(
+  place: DatabasePlace,
+  options: { readonly exclusive: boolean; readonly clock?: Clock; readonly logger?: Logger },
+): Promise<Store> {
+  if (place.kind === "sqlite") return openSqlite({ ...options, path: place.path })
+  // Its driver is optional, and only loaded by who has such a database.
+  const { openPostgres } = await import("./postgres/index.ts")
+  const { logger } = options
+  return openPostgres({ ...place, ...(logger === undefined ? {} : { logger }) })
+}
+
+/** What opening would change; changes nothing. @throws like `openStore` */
+export async function planStore(place: DatabasePlace): Promise<MigrationPlan> {
+  if (place.kind === "sqlite") return planSqlite(place.path)
+  const { planPostgres } = await import("./postgres/index.ts")
+  return planPostgres(place)
+}

@@ -1,0 +1,166 @@
+import type { Logger } from "../../core/logger.ts"
+import { sql } from "../../core/statement.ts"
+import { UnavailableError } from "../../core/unavailable.ts"
+import { readBytes, readOwner, readSession, toBlob } from "../rows.ts"
+import type {
+  EndReason,
+  Peek,
+  RefreshPresentation,
+  RefreshResult,
+  RefreshVerdict,
+  Store,
+  StoredSession,
+} from "../store.ts"
+import { lockAccount } from "./address.ts"
+import { writeEvents } from "./events.ts"
+import type { Executor, Row } from "./executor.ts"
+import { insertMail } from "./mail.ts"
+import type { Pool } from "./pool.ts"
+
+/**
+ * The decision and the rotation in one statement, without a lock for the answers that write nothing. The verdict comes from
+ * the statement's snapshot; the update compares and swaps, and what another transaction has changed or revoked meanwhile it
+ * waits for and then finds changed: `moved` is false, and everything is asked again. `counted_from` is the moment both
+ * windows count from: the start of the process ($8), if that is after the rotation and less than five minutes after it.
+ */
+const PRESENT = sql`
+  WITH clock AS MATERIALIZED (SELECT nightlatch.now_ms() AS now),
+  presented AS (
+    SELECT session.*, clock.now, account.email AS account_email, account.password_hash AS account_password_hash,
+      account.roles AS account_roles, account.epoch AS account_epoch, account.failures AS account_failures,
+      account.created_at AS account_created_at, account.verified_at AS account_verified_at,
+      account.disabled_at AS account_disabled_at, account.deletion_at AS account_deletion_at,
+      account.id IS NULL OR account.disabled_at IS NOT NULL AS closed,
+      CASE WHEN $8::bigint > rotated_at AND $8 - rotated_at < 300000 THEN $8 ELSE rotated_at END AS counted_from
+    FROM clock CROSS JOIN nightlatch.session LEFT JOIN nightlatch.account ON account.id = session.account_id
+    WHERE session.id = $1 AND session.transport = $2
+  ),
+  decided AS MATERIALIZED (
+    SELECT *, greatest(created_at, rotated_at) > now + 60000 AS future,
+      CASE
+        WHEN closed OR revoked_at IS NOT NULL OR now >= idle_end OR now >= absolute_end THEN 'ended'
+        WHEN generation = $3::bigint AND current_hash = $4::bytea THEN
+          CASE WHEN rotated_at IS NOT NULL AND now - counted_from < $6::bigint THEN 'coalesced' ELSE 'rotated' END
+        WHEN generation = $3 + 1 AND previous_hash = $4 THEN
+          CASE WHEN $5::bigint > 0 AND now - counted_from <= $5 THEN 'retry' ELSE 'late-parent' END
+        WHEN generation > $3 + 1 THEN 'reuse'
+        ELSE 'rollback'
+      END AS verdict
+    FROM presented
+  ),
+  moved AS (
+    UPDATE nightlatch.session
+    SET generation = session.generation + 1, previous_hash = session.current_hash, current_hash = $9, salt = $10,
+      rotated_at = decided.now, idle_end = decided.now + $7::bigint
+    FROM decided
+    WHERE decided.verdict = 'rotated' AND NOT decided.future AND $9::bytea IS NOT NULL
+      AND session.id = $1 AND session.generation = $3 AND session.current_hash = $4 AND session.revoked_at IS NULL
+    RETURNING session.id
+  )
+  SELECT *, EXISTS (SELECT FROM moved) AS moved FROM decided`
+const LOCK = sql`SELECT account_id FROM nightlatch.session WHERE id = $1 FOR UPDATE`
+const REVOKE = sql`
+  UPDATE nightlatch.session SET revoked_at = $1, reason = $2, revoked_xid = pg_current_xact_id() WHERE id = $3`
+
+/** Each lost race means that another presentation of the same token was answered; after that all are retries. */
+const RACES = 5
+
+/** What the decision looks at. */
+type Question = Parameters<Store["peekRefresh"]>[0]
+type Next = Pick<RefreshPresentation, "nextHash" | "nextSalt" | "idleMs">
+type Passing = "rotated" | "coalesced" | "retry"
+
+/** @param next without it nothing is written */
+function decide(db: Executor, input: Question, next?: Next): Promise<Row | undefined> {
+  return db.first(
+    PRESENT,
+    toBlob(input.sessionId),
+    input.transport,
+    input.generation,
+    input.hash,
+    input.graceMs,
+    input.minRotateMs,
+    next?.idleMs ?? 0,
+    input.readyAt,
+    next?.nextHash ?? null,
+    next?.nextSalt ?? null,
+  )
+}
+
+const isPassing = (verdict: RefreshVerdict): verdict is Passing =>
+  verdict === "rotated" || verdict === "coalesced" || verdict === "retry"
+
+/** The decision without its consequences. */
+export async function peekRefresh(db: Executor, input: Question): Promise<Peek> {
+  const row = await decide(db, input)
+  if (row === undefined) return { verdict: "unknown" }
+  if (row.future === true) throw inTheFuture()
+  const verdict = row.verdict as RefreshVerdict
+  return isPassing(verdict) ? { verdict, session: readSession(row), account: readOwner(row) } : { verdict }
+}
+
+export async function presentRefresh(
+  pool: Pool,
+  input: RefreshPresentation,
+  logger: Logger,
+): Promise<RefreshResult> {
+  for (let race = 0; race < RACES; race++) {
+    const row = await decide(pool.db, input, input)
+    if (row === undefined) return { verdict: "unknown" }
+    if (row.future === true) {
+      logger.error({ sessionId: input.sessionId }, "a session lies in the future: the clock went back")
+      throw inTheFuture()
+    }
+    const verdict = row.verdict as RefreshVerdict
+    if (verdict === "ended" || verdict === "unknown")
+      return { verdict: "ended", accountId: readSession(row).accountId }
+    if (isPassing(verdict)) {
+      if (verdict === "rotated" && row.moved !== true) continue
+      return pass(row, verdict, input)
+    }
+    const revoked = await pool.transaction((db) => revoke(db, input, readSession(row).accountId))
+    if (revoked !== undefined) return revoked
+  }
+  throw new UnavailableError("a refresh lost too many races")
+}
+
+/** Under the locks the decision is made again: what passes now is not for this path, and undefined. */
+async function revoke(
+  db: Executor,
+  input: RefreshPresentation,
+  accountId: string,
+): Promise<RefreshResult | undefined> {
+  const account = await lockAccount(db, accountId)
+  await db.first(LOCK, toBlob(input.sessionId))
+  const row = await decide(db, input)
+  if (row === undefined) return { verdict: "unknown" }
+  if (row.future === true) throw inTheFuture()
+  const verdict = row.verdict as RefreshVerdict
+  if (isPassing(verdict)) return undefined
+  if (verdict === "ended" || verdict === "unknown") return { verdict: "ended", accountId }
+  const now = Number(row.now)
+  await db.run(REVOKE, now, verdict satisfies EndReason, toBlob(input.sessionId))
+  await writeEvents(db, now, input.events[verdict], accountId)
+  if (verdict !== "rollback" && account !== undefined) await insertMail(db, now, input.mail(account))
+  return { verdict, accountId }
+}
+
+function pass(row: Row, verdict: Passing, input: RefreshPresentation): RefreshResult {
+  const before: StoredSession = readSession(row)
+  const now = Number(row.now)
+  const [account, rotated] = [readOwner(row), verdict === "rotated"]
+  return {
+    verdict,
+    session: rotated
+      ? { ...before, generation: before.generation + 1, rotatedAt: now, idleEnd: now + input.idleMs }
+      : before,
+    account,
+    salt: rotated ? input.nextSalt : readBytes(row.salt),
+    currentHash: rotated ? input.nextHash : readBytes(row.current_hash),
+    now,
+  }
+}
+
+function inTheFuture(): UnavailableError {
+  return new UnavailableError("a session lies more than 60 s in the future")
+}

@@ -1,0 +1,18 @@
+import { type Statement, sql } from "../../core/statement.ts"
+
+/**
+ * For an administrator, once in a database, before the first migration: `nightlatch_owner` makes and changes the tables,
+ * `nightlatch_service` only works with their rows. What later migrations add it gets by itself; a migration takes away what
+ * it shall not have. The limits end what a service that has vanished left waiting, behind a pooler too.
+ */
+export const ROLES: Statement = sql`
+CREATE ROLE nightlatch_owner LOGIN;
+CREATE ROLE nightlatch_service LOGIN;
+ALTER ROLE nightlatch_service SET statement_timeout = '5s';
+ALTER ROLE nightlatch_service SET idle_in_transaction_session_timeout = '10s';
+
+CREATE SCHEMA nightlatch AUTHORIZATION nightlatch_owner;
+GRANT USAGE ON SCHEMA nightlatch TO nightlatch_service;
+ALTER DEFAULT PRIVILEGES FOR ROLE nightlatch_owner IN SCHEMA nightlatch
+  GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO nightlatch_service;
+`

@@ -1,0 +1,219 @@
+import { type Statement, sql } from "../../core/statement.ts"
+
+/**
+ * The first version. Everything lives in a schema of its own and every statement names it, so that no search_path matters.
+ * Times are milliseconds since 1970, ids 16 bytes. What is looked up by text is compared byte by byte (`COLLATE "C"`), so
+ * that another version of the system's collations cannot spoil an index. Indexes stand only on columns that a rotation
+ * does not change: with room in the page it then touches none of them (HOT).
+ */
+const FIRST: Statement = sql`
+  CREATE FUNCTION nightlatch.now_ms() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE
+  RETURN floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+
+  CREATE TABLE nightlatch.meta (key text PRIMARY KEY, value bigint NOT NULL);
+  INSERT INTO nightlatch.meta (key, value) VALUES ('ping', 0);
+
+  CREATE TABLE nightlatch.account (
+    id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
+    email text COLLATE "C" NOT NULL UNIQUE,
+    password_hash text,
+    roles jsonb NOT NULL,
+    epoch bigint NOT NULL DEFAULT 1,
+    epoch_at bigint NOT NULL,
+    epoch_xid xid8,
+    failures bigint NOT NULL DEFAULT 0,
+    created_at bigint NOT NULL,
+    verified_at bigint,
+    disabled_at bigint,
+    deletion_at bigint
+  ) WITH (fillfactor = 80);
+  CREATE INDEX account_created ON nightlatch.account (created_at, id);
+  CREATE INDEX account_epoch_at ON nightlatch.account (epoch_at) WHERE epoch > 1;
+  CREATE INDEX account_epoch_xid ON nightlatch.account (epoch_xid) WHERE epoch_xid IS NOT NULL;
+  CREATE INDEX account_deletion ON nightlatch.account (deletion_at) WHERE deletion_at IS NOT NULL;
+
+  CREATE TABLE nightlatch.session (
+    id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
+    account_id bytea NOT NULL,
+    created_at bigint NOT NULL,
+    absolute_end bigint NOT NULL,
+    idle_end bigint NOT NULL,
+    generation bigint NOT NULL,
+    current_hash bytea NOT NULL,
+    previous_hash bytea,
+    salt bytea NOT NULL,
+    rotated_at bigint,
+    revoked_at bigint,
+    revoked_xid xid8,
+    reason text,
+    transport text NOT NULL CHECK (transport IN ('cookie', 'bearer')),
+    persistent boolean NOT NULL,
+    authenticated_at bigint NOT NULL,
+    methods jsonb NOT NULL,
+    client text NOT NULL,
+    address_prefix text NOT NULL,
+    bound_key bytea,
+    -- The feed goes by revoked_xid: a revocation without it would never be heard of.
+    CHECK ((revoked_at IS NULL) = (revoked_xid IS NULL))
+  ) WITH (fillfactor = 70);
+  CREATE INDEX session_account ON nightlatch.session (account_id);
+  CREATE INDEX session_revoked_at ON nightlatch.session (revoked_at) WHERE revoked_at IS NOT NULL;
+  CREATE INDEX session_revoked_xid ON nightlatch.session (revoked_xid) WHERE revoked_xid IS NOT NULL;
+
+  CREATE TABLE nightlatch.one_time_token (
+    hash bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
+    purpose text NOT NULL CHECK (purpose IN ('register', 'reset')),
+    email text COLLATE "C" NOT NULL,
+    account_id bytea,
+    expires_at bigint NOT NULL
+  );
+  CREATE INDEX one_time_token_email ON nightlatch.one_time_token (email);
+  CREATE INDEX one_time_token_account ON nightlatch.one_time_token (account_id) WHERE account_id IS NOT NULL;
+  CREATE INDEX one_time_token_expiry ON nightlatch.one_time_token (expires_at);
+
+  CREATE TABLE nightlatch.outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    purpose text NOT NULL,
+    email text COLLATE "C" NOT NULL,
+    account_id bytea,
+    decoy boolean NOT NULL,
+    language text NOT NULL,
+    created_at bigint NOT NULL,
+    counted boolean NOT NULL,
+    attempts bigint NOT NULL DEFAULT 0,
+    due_at bigint,
+    leased boolean NOT NULL DEFAULT false,
+    budget text NOT NULL DEFAULT 'mail' CHECK (budget IN ('mail', 'link', 'link-device')),
+    flow_id bytea,
+    about text
+  );
+  CREATE INDEX outbox_due ON nightlatch.outbox (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX outbox_recipient ON nightlatch.outbox (email, created_at);
+  CREATE INDEX outbox_account ON nightlatch.outbox (account_id) WHERE account_id IS NOT NULL;
+  CREATE INDEX outbox_created ON nightlatch.outbox (created_at);
+
+  CREATE TABLE nightlatch.mail_flow (
+    id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
+    purpose text NOT NULL CHECK (purpose IN ('sign-in', 'email-change-old', 'email-change-new')),
+    email text COLLATE "C" NOT NULL,
+    account_id bytea,
+    secret_hash bytea NOT NULL CHECK (octet_length(secret_hash) = 32),
+    token_hash bytea,
+    code_mac bytea,
+    tries bigint NOT NULL DEFAULT 0,
+    client text NOT NULL,
+    address_prefix text NOT NULL,
+    persistent boolean NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint NOT NULL
+  );
+  CREATE UNIQUE INDEX mail_flow_token ON nightlatch.mail_flow (token_hash) WHERE token_hash IS NOT NULL;
+  CREATE INDEX mail_flow_email ON nightlatch.mail_flow (email);
+  CREATE INDEX mail_flow_account ON nightlatch.mail_flow (account_id) WHERE account_id IS NOT NULL;
+  CREATE INDEX mail_flow_expiry ON nightlatch.mail_flow (expires_at);
+
+  CREATE TABLE nightlatch.identity (
+    issuer text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    id bytea NOT NULL UNIQUE CHECK (octet_length(id) = 16),
+    account_id bytea NOT NULL,
+    provider text NOT NULL,
+    email text,
+    tokens bytea,
+    created_at bigint NOT NULL,
+    last_used_at bigint NOT NULL,
+    PRIMARY KEY (issuer, subject)
+  );
+  CREATE INDEX identity_account ON nightlatch.identity (account_id);
+
+  CREATE TABLE nightlatch.redeemed_state (
+    hash bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
+    expires_at bigint NOT NULL
+  );
+  CREATE INDEX redeemed_state_expiry ON nightlatch.redeemed_state (expires_at);
+
+  CREATE TABLE nightlatch.event (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at bigint NOT NULL,
+    type text NOT NULL,
+    account_id bytea,
+    session_id bytea,
+    address_prefix text COLLATE "C",
+    client text,
+    detail jsonb,
+    count bigint NOT NULL DEFAULT 1,
+    minute bigint
+  ) WITH (fillfactor = 90);
+  CREATE INDEX event_account ON nightlatch.event (account_id, id);
+  CREATE INDEX event_at ON nightlatch.event (at);
+  CREATE UNIQUE INDEX event_minute ON nightlatch.event
+    (minute, type, coalesce(account_id, ''), coalesce(address_prefix, '')) WHERE minute IS NOT NULL;
+
+  -- Append-only: an aggregated row counts upwards, and nobody deletes what is younger than a day, the shortest retention.
+  CREATE FUNCTION nightlatch.keep_event() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
+  BEGIN
+    IF TG_OP = 'UPDATE' THEN
+      IF OLD.minute IS NOT NULL AND NEW.count = OLD.count + 1 THEN
+        OLD.count := NEW.count;
+        IF NEW IS NOT DISTINCT FROM OLD THEN RETURN NEW; END IF;
+      END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+      IF OLD.at < nightlatch.now_ms() - 86400000 THEN RETURN OLD; END IF;
+    END IF;
+    RAISE EXCEPTION 'events are append-only';
+  END $$;
+  CREATE TRIGGER event_kept BEFORE UPDATE OR DELETE ON nightlatch.event
+    FOR EACH ROW EXECUTE FUNCTION nightlatch.keep_event();
+  CREATE TRIGGER event_not_emptied BEFORE TRUNCATE ON nightlatch.event
+    FOR EACH STATEMENT EXECUTE FUNCTION nightlatch.keep_event();
+
+  -- Counters that several instances share. A crash may empty it: then everybody starts with a full bucket.
+  CREATE UNLOGGED TABLE nightlatch.bucket (id text COLLATE "C" PRIMARY KEY, full_at double precision NOT NULL);
+  CREATE INDEX bucket_full ON nightlatch.bucket (full_at);
+
+  CREATE TABLE nightlatch.instance (
+    id text COLLATE "C" PRIMARY KEY,
+    started_at bigint NOT NULL,
+    seen_at bigint NOT NULL,
+    version text NOT NULL,
+    secret_id text NOT NULL,
+    limits text NOT NULL,
+    clock_offset_ms bigint NOT NULL,
+    address text
+  ) WITH (fillfactor = 50);
+
+  -- Roles that were given rights beforehand (see roles.ts) keep the fewest: of an event they count, of the version nothing.
+  DO $$
+  DECLARE role text;
+  BEGIN
+    FOR role IN
+      SELECT DISTINCT grantee::regrole::text FROM pg_class, aclexplode(relacl)
+      WHERE oid = 'nightlatch.event'::regclass AND grantee NOT IN (relowner, 0)
+    LOOP
+      EXECUTE 'REVOKE UPDATE ON nightlatch.event FROM ' || role;
+      EXECUTE 'GRANT UPDATE (count) ON nightlatch.event TO ' || role;
+      EXECUTE 'REVOKE INSERT, DELETE ON nightlatch.meta FROM ' || role;
+      EXECUTE 'REVOKE INSERT, UPDATE, DELETE ON nightlatch.schema_version FROM ' || role;
+    END LOOP;
+  END $$;
+`
+
+/** What is counted at the checklist; what a database that went back in time is told by. */
+const SECOND: Statement = sql`
+  CREATE INDEX account_foreign_hash ON nightlatch.account (id) WHERE left(password_hash, 10) <> '$argon2id$';
+  INSERT INTO nightlatch.meta (key, value) VALUES
+    ('lineage', floor(random() * 4503599627370496)::bigint), ('counter', 0), ('sessions_not_before', 0), ('unfinished', 0);
+`
+
+/** A step from one version to the next. */
+interface Migration {
+  readonly text: Statement
+  /** The oldest program that may run beside the schema this makes: it needs nothing that was taken away. */
+  readonly compatibleFrom: number
+}
+
+/** One per version, never changed once released. */
+export const MIGRATIONS: readonly Migration[] = [
+  { text: FIRST, compatibleFrom: 1 },
+  { text: SECOND, compatibleFrom: 1 },
+]

@@ -1,0 +1,5 @@
+import { storeContract } from "../../src/testing/store-contract.ts"
+import { openOnClock } from "./postgres-clock.ts"
+import { withServer } from "./postgres-server.ts"
+
+withServer("postgres: the contract", () => storeContract("PostgreSQL", (clock) => openOnClock(clock)))
