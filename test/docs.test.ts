@@ -42,6 +42,16 @@ describe("docs", () => {
     assert.ok(links > 0)
   })
 
+  it("disaster.md backs up, restores and acknowledges", async (t) => {
+    const folder = openCopy(t)
+    await shell(folder, "npm run -s nightlatch -- user invite ada@example.com")
+    const [backup = "", restore = "", acknowledge = ""] = blocksOf(page("disaster.md"))
+    const here = (text: string) => text.replaceAll("/tmp/", `${folder}/`)
+    assert.match(await shell(folder, here(backup)), /1 accounts, \d+ bytes, checked[\s\S]*1 accounts/)
+    assert.match(await shell(folder, here(restore)), /^Restored from [\s\S]*nothing had changed/)
+    assert.match(await shell(folder, acknowledge), /^The database is taken as it is/)
+  })
+
   it("import.md imports", async (t) => {
     const folder = openCopy(t)
     const hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"

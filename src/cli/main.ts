@@ -15,6 +15,8 @@ const root: CommandDef = command({
     serve: () => import("./serve.ts").then((module) => module.serve),
     user: () => import("./user.ts").then((module) => module.user),
     events: () => import("./events.ts").then((module) => module.events),
+    backup: () => import("./backup.ts").then((module) => module.backup),
+    restore: () => import("./restore.ts").then((module) => module.restore),
     secret: () => import("./secret.ts").then((module) => module.secret),
     migrate: () => import("./migrate.ts").then((module) => module.migrate),
   },

@@ -40,6 +40,7 @@ import { type Policies, readPolicies } from "./policy.ts"
 import { createSessionCheck } from "./session-check.ts"
 import { createTesting, type Testing } from "./testing.ts"
 import { startUpkeep } from "./upkeep.ts"
+import { startWitness, type Witness, witnessPath } from "./witness.ts"
 
 /**
  * A request waits no longer for the store, all its calls together; with its hashing it is answered in about 2 s. SQLite
@@ -107,6 +108,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
   const { given, origin, basePath, ring } = policies
   const logger = withoutLongSegments(given.logger ?? silentLogger)
   const clock = given.clock ?? systemClock
+  let witness: Witness | undefined
   try {
     const accessLifetimeSeconds = policies.token.accessLifetimeSeconds
     const revocations = createRevocations({
@@ -115,6 +117,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       logger,
       accessLifetimeSeconds,
       acceptStale: given.unsafe?.acceptRevokedUntilExpiry !== undefined,
+      onRevoked: () => witness?.note(),
     })
     const tokens = createTokens({ policy: policies.token, keys: ring.keys("access-signing"), origin, clock })
     const sessions = createSessions({ policy: policies.session, ring, store, tokens, revocations, logger })
@@ -231,6 +234,8 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       ...limits,
     })
 
+    const path = witnessPath(policies.database, given.stateFolder)
+    witness = await startWitness({ store, path, logger })
     await revocations.start()
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
     if (given.hooks !== undefined) await changes.start()
@@ -303,12 +308,14 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
           changes.stop()
           overload.stop()
           await mailer.stop()
+          await witness?.stop()
           await store.close()
         })()
         return closing
       },
     }
   } catch (error) {
+    await witness?.stop()
     await store.close()
     throw error
   }

@@ -34,6 +34,11 @@ export interface NightlatchOptions {
   readonly database: string
   /** The same PostgreSQL without a pooler between, which makes revocations reach all instances at once. Default `database`. */
   readonly databaseDirect?: string
+  /**
+   * Folder of the small file that tells whether a PostgreSQL database went back in time; it must outlive the program.
+   * Default `./data`. For SQLite it stands beside the database.
+   */
+  readonly stateFolder?: string
   /** Where the flows live. Default `/auth`. */
   readonly basePath?: string
   /** Further values of `Host` to serve, for example the name a health check uses. Default none. */
@@ -91,6 +96,7 @@ const SCHEMA = z.strictObject({
   secret: room,
   database: z.string("it is missing, or not a text").min(1, "it is empty"),
   databaseDirect: z.string().min(1, "it is empty").optional(),
+  stateFolder: z.string().min(1, "it is empty").optional(),
   basePath: z.string().optional(),
   hosts: z.array(z.string()).optional(),
   publicRoutes: z.array(z.string()).optional(),

@@ -12,6 +12,7 @@ import type {
   ImportedAccount,
   MailFlow,
   MailLimits,
+  Mark,
   NewAccount,
   NewIdentity,
   NewMail,
@@ -37,6 +38,8 @@ export type Started =
 export interface RevocationPage {
   readonly sessions: readonly { readonly sessionId: string; readonly revokedAt: number }[]
   readonly epochs: readonly { readonly accountId: string; readonly epoch: number }[]
+  /** No access token from before this moment is accepted; 0 when nothing was ever restored. */
+  readonly notBefore: number
   /** The store's clock. */
   readonly now: number
   /** For the next call. */
@@ -346,6 +349,18 @@ export interface Store {
     readonly eventRetentionMs: number
     readonly revocationRetentionMs: number
   }): Promise<boolean>
+  /** What tells this database from an earlier copy of itself. */
+  readMark(): Promise<Mark>
+  /** Raises the counter by one. */
+  raiseMark(): Promise<Mark>
+  /**
+   * After an older copy was put in place: ends every session, one-time token, flow and unsent mail, and no access token from
+   * before is accepted any more. The counter becomes higher than `above` and than it was.
+   */
+  startAnew(input: {
+    readonly above: number
+    readonly events: readonly NewEvent[]
+  }): Promise<{ readonly mark: Mark; readonly sessions: number }>
   /** Resolves when a read and a (harmless) write would work. */
   ping(): Promise<void>
   /** For the checklist. */

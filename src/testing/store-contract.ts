@@ -134,6 +134,46 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
       return hash
     }
 
+    describe("a copy from earlier", () => {
+      it("has a lower counter of the same lineage", async () => {
+        const first = await store.readMark()
+        const raised = await store.raiseMark()
+        assert.deepEqual(raised, { lineage: first.lineage, counter: first.counter + 1 })
+        assert.deepEqual(await store.readMark(), raised)
+        const other = await open(() => now)
+        assert.notEqual((await other.readMark()).lineage, first.lineage)
+        await other.close()
+      })
+
+      it("starts anew: no session, token, flow or mail of it is left, and no access token is accepted", async () => {
+        const { account: whose, session, stored } = await signedIn()
+        const hash = await issue(whose.email, "reset", "reset", whose.id)
+        const limitedEvent = { type: "mail.limited" } as const
+        const notice = mailTo(whose.email, { purpose: "reset", accountId: whose.id })
+        await store.enqueueMail({ ...notice, limits: LIMITS, limitedEvent })
+        const before = await store.readMark()
+        assert.equal((await store.readRevocations({ withinMs: HOUR })).notBefore, 0)
+
+        const { mark, sessions } = await store.startAnew({
+          above: before.counter + 41,
+          events: [{ type: "store.restored" }],
+        })
+        assert.ok(sessions >= 1)
+        assert.deepEqual(mark, { lineage: before.lineage, counter: before.counter + 42 })
+        assert.equal(await store.findSession(stored.id), undefined)
+        assert.equal((await store.presentRefresh(presentation(session))).verdict, "unknown")
+        assert.equal(await store.findToken({ hash, purpose: "reset" }), undefined)
+        assert.deepEqual(await store.claimMail({ limit: 100, leaseMs: 60_000 }), [])
+        const { notBefore, now: readAt } = await store.readRevocations({ withinMs: HOUR })
+        assert.ok(notBefore > 0 && notBefore <= readAt && readAt - notBefore < 60_000)
+        assert.equal((await store.listEvents({ limit: 1 }))[0]?.type, "store.restored")
+        assert.deepEqual(await store.findAccount(whose.id), await store.findAccountByEmail(whose.email))
+        // It is never lower than it was.
+        const again = await store.startAnew({ above: 0, events: [] })
+        assert.equal(again.mark.counter, mark.counter + 1)
+      })
+    })
+
     describe("accounts", () => {
       it("of another system come in batches: what is there already stays as it is", async () => {
         const known = await account()

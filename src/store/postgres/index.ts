@@ -3,7 +3,7 @@ import type { PostgresFacts } from "../../core/facts.ts"
 import { type Logger, silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { type Statement, sql } from "../../core/statement.ts"
-import type { MigrationPlan, RefreshPresentation, Store } from "../store.ts"
+import type { Mark, MigrationPlan, RefreshPresentation, Restored, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
 import { type Connection, readConnection } from "./connection.ts"
 import * as change from "./email-change.ts"
@@ -14,9 +14,11 @@ import * as identities from "./identities.ts"
 import { createPoke, listen } from "./listen.ts"
 import * as mail from "./mail.ts"
 import * as flows from "./mail-flow.ts"
+import * as mark from "./mark.ts"
 import { migrate, planMigration } from "./migrate.ts"
 import { createPool, type Pool } from "./pool.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
+import { KEPT_SCHEMA, replaceSchema } from "./restore.ts"
 import * as sessions from "./sessions.ts"
 import * as tokens from "./tokens.ts"
 import * as upkeep from "./upkeep.ts"
@@ -27,6 +29,8 @@ const ABOUT = sql`
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
     pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = 'nightlatch.session'::regclass), 'USAGE') AS owner`
 
+/** Ending every session is one statement over all of them. */
+const ANEW_MS = 600_000
 /** Functions whose bodies are read when they are made. https://www.postgresql.org/docs/14/release-14.html */
 const OLDEST_SERVER = 140_000
 
@@ -72,6 +76,29 @@ export async function planPostgres(input: PostgresInput): Promise<MigrationPlan>
   } finally {
     await pool.close()
   }
+}
+
+/** Like `restoreSqlite`; the schema that was there is kept under another name. */
+export async function restorePostgres(input: {
+  readonly url: string
+  readonly above: number
+  readonly events: Parameters<Store["startAnew"]>[0]["events"]
+  readonly undump: () => Promise<void>
+  readonly onDone: (mark: Mark) => Promise<void>
+}): Promise<Restored> {
+  let sessions = 0
+  const kept = await replaceSchema({ driver: await loadDriver(), url: input.url }, async () => {
+    await input.undump()
+    const store = await openPostgres({ url: input.url })
+    try {
+      const anew = await store.startAnew({ above: input.above, events: input.events })
+      sessions = anew.sessions
+      await input.onDone(anew.mark)
+    } finally {
+      await store.close()
+    }
+  })
+  return { sessions, kept: kept ? `schema ${KEPT_SCHEMA}` : undefined, carriedOver: undefined }
 }
 
 async function loadDriver(): Promise<typeof pg> {
@@ -195,6 +222,13 @@ function createStore(parts: {
     listEvents: single(events.listEvents),
     purge: whole(upkeep.purge),
     readRevocations: single(upkeep.readRevocations),
+    readMark: () => mark.readMark(pool.db),
+    raiseMark: () => mark.raiseMark(pool.db),
+    startAnew: async (input) => {
+      const result = await pool.transaction((db) => mark.startAnew(db, input), { answerMs: ANEW_MS })
+      poke()
+      return result
+    },
     ping: () => upkeep.ping(pool.db),
     watchRevocations: parts.watch,
     describe: () => ({ database: facts, statements: seen.size }),

@@ -200,7 +200,7 @@ export function planMigration(db: Executor | undefined): MigrationPlan {
   return { version, steps: steps.filter((step) => step.version > version) }
 }
 
-function readVersion(db: Executor): number {
+export function readVersion(db: Executor): number {
   const version = Number(db.first(VERSION)?.user_version ?? 0)
   if (version <= SCHEMA_VERSION) return version
   throw new MisuseError([
