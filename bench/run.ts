@@ -52,6 +52,7 @@ function ratio(what: string, values: readonly number[], gate: number, more: stri
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   me: benchMe,
   rotation: benchRotation,
+  postgres: benchPostgres,
   "sign-in": benchSignIn,
   flood: benchFlood,
   enumeration: benchEnumeration,
@@ -163,6 +164,35 @@ async function benchRotation(): Promise<readonly Row[]> {
     ),
     ratio("the same / bare node:http that signs, updates and shares commits", http, 0.5),
   ]
+}
+
+/** The store against the bare UPDATE of the same row, from as many connections to the same server. */
+async function benchPostgres(): Promise<readonly Row[]> {
+  const child = await start("postgres.ts", [])
+  const ask = async (kind: string, lanes: number) =>
+    (await child.ask<Value<{ perSecond: number; cost: number }>>({ kind, lanes, milliseconds: 2000 })).value
+  const rows: Row[] = []
+  for (const lanes of [1, 8, 16]) {
+    const [speeds, costs, own, bare, work, least]: number[][] = [[], [], [], [], [], []]
+    for (let round = 0; round <= ROUNDS; round++) {
+      const [mine, floor] = [await ask("own", lanes), await ask("bare", lanes)]
+      if (round === 0) continue
+      speeds?.push(mine.perSecond / floor.perSecond)
+      costs?.push(floor.cost / mine.cost)
+      own?.push(mine.perSecond)
+      bare?.push(floor.perSecond)
+      work?.push(mine.cost)
+      least?.push(floor.cost)
+    }
+    const from = `${lanes} connection${lanes === 1 ? "" : "s"}`
+    const detail = `; ${median(own ?? []).toFixed(0)} against ${median(bare ?? []).toFixed(0)} per second`
+    rows.push(ratio(`PostgreSQL: rotations / the bare UPDATE, ${from}`, speeds ?? [], 0.6, detail))
+    const each = `; ${median(work ?? []).toFixed(0)} µs against ${median(least ?? []).toFixed(0)} µs`
+    rows.push(ratio("the same, work per CPU of both sides", costs ?? [], 0.6, each))
+  }
+  await child.ask({ kind: "end" })
+  await child.stop()
+  return rows
 }
 
 async function benchSignIn(): Promise<readonly Row[]> {

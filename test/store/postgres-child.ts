@@ -4,11 +4,12 @@
  */
 import { randomBytes } from "node:crypto"
 import { appendFileSync } from "node:fs"
+import { createInterface } from "node:readline/promises"
 import { toBase64url } from "../../src/core/bytes.ts"
 import { openPostgres } from "../../src/store/postgres/index.ts"
 import type { ClaimedMail, NewMail, NewSession } from "../../src/store/store.ts"
 
-const [, , url = "", journal = "", people = "1", endlessly = ""] = process.argv
+const [, , url = "", people = "1", endlessly = ""] = process.argv
 const HOUR = 3_600_000
 const LIMITS = { perRecipientHour: 1e6, perRecipientDay: 1e6, totalHour: 1e6 }
 const ATTEMPTS = 60
@@ -20,6 +21,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
 
 const store = await openPostgres({ url })
 
+let journal = ""
 let steps = 0
 function write(line: object): void {
   appendFileSync(journal, `${JSON.stringify(line)}\n`)
@@ -364,7 +366,10 @@ async function live(): Promise<void> {
 }
 
 process.stdout.write("ready\n")
-await new Promise((go) => process.stdin.once("data", go))
-process.stdin.unref()
-await Promise.all(Array.from({ length: Number(people) }, live))
+// Each line is a journal to write a life into, and is answered when that is over.
+for await (const line of createInterface({ input: process.stdin })) {
+  journal = line
+  await Promise.all(Array.from({ length: Number(people) }, live))
+  process.stdout.write("over\n")
+}
 await store.close()

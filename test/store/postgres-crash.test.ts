@@ -5,14 +5,14 @@ import { after, before, it } from "node:test"
 import pg from "pg"
 import { openPostgres } from "../../src/store/postgres/index.ts"
 import type { Tally } from "./postgres-journal.ts"
-import { inTime, LIFE_MS, prepare, untilGone, verifyAll } from "./postgres-life.ts"
+import { type Instance, inTime, LIFE_MS, startInstance, untilGone, verifyAll } from "./postgres-life.ts"
 import { type Failure, type Kind, startProxy, type Wire } from "./postgres-proxy.ts"
 import { withDatabase } from "./postgres-server.ts"
 
 const LONG = process.env.NIGHTLATCH_TEST_SCALE === "long"
 const POINTS = 40
 /** Lives at once, in one database: a hanging wire is mostly waiting, and none of them may hold up another. */
-const LANES = LONG ? 8 : 4
+const LANES = 4
 
 /** `kill`: the instance itself. */
 type Incident = Failure | "kill"
@@ -71,18 +71,23 @@ withDatabase("postgres: a broken wire or a killed instance", (url) => {
     return changed.href
   }
 
+  const instances = new Map<Wire, Instance>()
+
   async function live(wire: Wire, point: Point, incident: Incident, tally: Tally): Promise<void> {
-    const life = await inTime(prepare(through(wire)), LIFE_MS)
+    const instance = instances.get(wire) ?? (await inTime(startInstance(through(wire)), LIFE_MS))
     wire.arm(point.kind, point.at, () => {
-      if (incident === "kill") life.child.kill("SIGKILL")
+      if (incident === "kill") instance.child.kill("SIGKILL")
       return incident === "kill" ? "cut" : incident
     })
-    life.begin()
-    const end = await inTime(life.ended, LIFE_MS)
+    const { journal, end } = instance.live()
+    const killed = (await inTime(end, LIFE_MS)) === "SIGKILL"
     // Whoever gets no answer asks again until there is one.
-    assert.equal(end, incident === "kill" && wire.failed ? "SIGKILL" : "well")
+    if (!killed) assert.equal(await end, "over")
+    assert.equal(killed, incident === "kill" && wire.failed)
+    if (killed) instances.delete(wire)
+    else instances.set(wire, instance)
     await untilGone(server, wire.drop())
-    await verifyAll(url(), life.journal, tally)
+    await verifyAll(url(), journal, tally)
   }
 
   it("leaves nothing half, loses no session, forks none and revives none, wherever it happens", async (t) => {

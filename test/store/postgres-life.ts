@@ -22,17 +22,15 @@ after(() => {
 })
 let journals = 0
 
-export interface Life {
+export interface Instance {
   readonly child: ChildProcess
-  readonly journal: string
-  readonly ended: Promise<string>
-  begin(): void
+  /** Resolves with `over` when the life is, or with how the process ended before that. */
+  live(): { readonly journal: string; readonly end: Promise<string> }
 }
 
-/** An instance that has opened its store and waits for the word. */
-export async function prepare(url: string, people = 1, endless = false): Promise<Life> {
-  const journal = join(folder, `${journals++}`)
-  const args = [CHILD, url, journal, String(people), ...(endless ? ["endlessly"] : [])]
+/** A process that has opened its store and waits for the word. */
+export async function startInstance(url: string, people = 1, endless = false): Promise<Instance> {
+  const args = [CHILD, url, String(people), ...(endless ? ["endlessly"] : [])]
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] })
   children.add(child)
   child.once("exit", () => children.delete(child))
@@ -40,12 +38,25 @@ export async function prepare(url: string, people = 1, endless = false): Promise
   child.stderr.on("data", (chunk) => {
     complaint += chunk
   })
-  const ended = new Promise<string>((resolve) =>
-    child.once("exit", (code, signal) => resolve(signal ?? (code === 0 ? "well" : complaint))),
+  child.stdin.on("error", () => {})
+  const exit = new Promise<string>((resolve) =>
+    child.once("close", (code, signal) => resolve(signal ?? `${code}: ${complaint}`)),
   )
-  const ready = new Promise<string>((resolve) => child.stdout.once("data", () => resolve("ready")))
-  assert.equal(await Promise.race([ready, ended]), "ready")
-  return { child, journal, ended, begin: () => child.stdin.write("\n") }
+  const said = () =>
+    Promise.race([
+      new Promise<string>((resolve) => child.stdout.once("data", (word) => resolve(String(word).trim()))),
+      exit,
+    ])
+  assert.equal(await said(), "ready")
+  return {
+    child,
+    live() {
+      const journal = join(folder, `${journals++}`)
+      const end = said()
+      child.stdin.write(`${journal}\n`)
+      return { journal, end }
+    },
+  }
 }
 
 export async function inTime<Result>(promise: Promise<Result>, milliseconds: number): Promise<Result> {

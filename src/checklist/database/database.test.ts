@@ -137,3 +137,23 @@ test("the line tells what the files are", () => {
   assert.equal(judged({ location: "memory", fileMode: undefined, folderMode: undefined }), "weakened")
   assert.equal(judged({ fileMode: undefined, folderMode: undefined }), "weakened")
 })
+
+test("the line tells who may do what on a server, and whether it was verified", () => {
+  const base = {
+    engine: "postgres",
+    version: "15.4",
+    reach: "network",
+    verified: true,
+    superuser: false,
+    owner: false,
+    durable: true,
+  }
+  const judged = (change: object) => state({ database: { ...base, ...change } } as unknown as Facts)
+  assert.equal(judged({}).state, "holds")
+  assert.equal(judged({ reach: "socket", verified: false }).state, "holds")
+  assert.equal(judged({ verified: false }).state, "fails")
+  assert.equal(judged({ superuser: true, owner: true }).state, "fails")
+  assert.equal(judged({ owner: true }).state, "weakened")
+  assert.equal(judged({ durable: false }).state, "weakened")
+  assert.match(judged({ owner: true }).fix ?? "", /migrate --roles/)
+})

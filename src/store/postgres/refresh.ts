@@ -29,7 +29,7 @@ const PRESENT = sql`
     SELECT session.*, clock.now, account.email AS account_email, account.password_hash AS account_password_hash,
       account.roles AS account_roles, account.epoch AS account_epoch, account.failures AS account_failures,
       account.created_at AS account_created_at, account.verified_at AS account_verified_at,
-      account.disabled_at AS account_disabled_at, account.deletion_at AS account_deletion_at,
+      account.deletion_at AS account_deletion_at,
       account.id IS NULL OR account.disabled_at IS NOT NULL AS closed,
       CASE WHEN $8::bigint > rotated_at AND $8 - rotated_at < 300000 THEN $8 ELSE rotated_at END AS counted_from
     FROM clock CROSS JOIN nightlatch.session LEFT JOIN nightlatch.account ON account.id = session.account_id
@@ -57,7 +57,12 @@ const PRESENT = sql`
       AND session.id = $1 AND session.generation = $3 AND session.current_hash = $4 AND session.revoked_at IS NULL
     RETURNING session.id
   )
-  SELECT *, EXISTS (SELECT FROM moved) AS moved FROM decided`
+  SELECT verdict, future, now, EXISTS (SELECT FROM moved) AS moved, account_id, created_at, absolute_end, idle_end,
+    generation, rotated_at, persistent, authenticated_at, methods, client, address_prefix,
+    CASE WHEN verdict <> 'rotated' THEN current_hash END AS current_hash,
+    CASE WHEN verdict <> 'rotated' THEN salt END AS salt, account_email, account_password_hash, account_roles,
+    account_epoch, account_failures, account_created_at, account_verified_at, account_deletion_at
+  FROM decided`
 const LOCK = sql`SELECT account_id FROM nightlatch.session WHERE id = $1 FOR UPDATE`
 const REVOKE = sql`
   UPDATE nightlatch.session SET revoked_at = $1, reason = $2, revoked_xid = pg_current_xact_id() WHERE id = $3`
@@ -71,8 +76,8 @@ type Next = Pick<RefreshPresentation, "nextHash" | "nextSalt" | "idleMs">
 type Passing = "rotated" | "coalesced" | "retry"
 
 /** @param next without it nothing is written */
-function decide(db: Executor, input: Question, next?: Next): Promise<Row | undefined> {
-  return db.first(
+async function decide(db: Executor, input: Question, next?: Next): Promise<Row | undefined> {
+  const row = await db.first(
     PRESENT,
     toBlob(input.sessionId),
     input.transport,
@@ -85,6 +90,8 @@ function decide(db: Executor, input: Question, next?: Next): Promise<Row | undef
     next?.nextHash ?? null,
     next?.nextSalt ?? null,
   )
+  // Each column is told anew with each answer: what is asked by is not asked for, nor what a passing row does not have.
+  return row && Object.assign(row, { id: toBlob(input.sessionId), transport: input.transport })
 }
 
 const isPassing = (verdict: RefreshVerdict): verdict is Passing =>
