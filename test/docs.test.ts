@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { openFolder } from "./service/process.ts"
+import { createDatabase, withServer } from "./store/postgres-server.ts"
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL("..", import.meta.url))
@@ -68,5 +69,18 @@ describe("docs", () => {
     const [csv = "", firebase = ""] = blocksOf(page("import.md"))
     assert.match(await shell(folder, csv), /1 would be imported[\s\S]*1 imported/)
     assert.match(await shell(folder, firebase), /1 imported/)
+  })
+})
+
+withServer("docs, with PostgreSQL", () => {
+  it("move.md moves", async (t) => {
+    const folder = openCopy(t)
+    const database = await createDatabase()
+    t.after(() => database.drop())
+    await shell(folder, "npm run -s nightlatch -- user invite ada@example.com")
+    const [move = ""] = blocksOf(page("move.md"))
+    const here = move.replace(/postgres:\/\/\S+/, database.url)
+    assert.notEqual(here, move)
+    assert.match(await shell(folder, here), /^Moved to postgres:[^@]+, counted and compared: 1 account/)
   })
 })

@@ -15,6 +15,7 @@ const root: CommandDef = command({
     serve: () => import("./serve.ts").then((module) => module.serve),
     user: () => import("./user.ts").then((module) => module.user),
     events: () => import("./events.ts").then((module) => module.events),
+    move: () => import("./move.ts").then((module) => module.move),
     backup: () => import("./backup.ts").then((module) => module.backup),
     restore: () => import("./restore.ts").then((module) => module.restore),
     secret: () => import("./secret.ts").then((module) => module.secret),

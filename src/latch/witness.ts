@@ -4,6 +4,7 @@
  * rises in it; a database with a lower one does not start until somebody has said so (`nightlatch restore --acknowledge`,
  * which ends every session). Limit: what happened since the last rise, at most a minute without a revocation, is not told.
  */
+import { randomBytes } from "node:crypto"
 import { mkdirSync, readFileSync } from "node:fs"
 import { open, rename } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
@@ -45,14 +46,16 @@ export function readWitness(path: string): Mark | undefined {
 /** Whole or not at all, also when the machine loses power. */
 export async function writeWitness(path: string, { lineage, counter }: Mark): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const file = await open(`${path}.new`, "w", MODE)
+  // Instances that share a folder write at the same moment.
+  const fresh = `${path}.${randomBytes(4).toString("hex")}`
+  const file = await open(fresh, "wx", MODE)
   try {
     await file.writeFile(`${JSON.stringify({ lineage, counter })}\n`)
     await file.sync()
   } finally {
     await file.close()
   }
-  await rename(`${path}.new`, path)
+  await rename(fresh, path)
 }
 
 export interface Witness {

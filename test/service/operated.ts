@@ -25,6 +25,7 @@ export interface Operated {
   start(environment?: Readonly<Record<string, string>>): Promise<void>
   stop(): Promise<void>
   create(name: string, ...more: string[]): Promise<void>
+  post(path: string, cookie: string, json?: object): Promise<Answer>
   login(name: string, password?: string): Promise<Answer>
   me(cookie: string): Promise<Answer>
   refresh(cookie: string): Promise<Answer>
@@ -66,6 +67,7 @@ export function openService(words: readonly string[] = []): Operated {
       )
       assert.equal(made.code, 0, made.error)
     },
+    post,
     login: (name, password = OLD) =>
       ask(port(), "/auth/login", { json: { email: `${name}@example.com`, password } }),
     me: (cookie) => ask(port(), "/auth/me", { headers: { cookie } }),

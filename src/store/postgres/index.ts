@@ -29,6 +29,7 @@ const ABOUT = sql`
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
     pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = 'nightlatch.session'::regclass), 'USAGE') AS owner`
 
+const UNFINISHED = sql`SELECT value FROM nightlatch.meta WHERE key = 'unfinished'`
 /** Ending every session is one statement over all of them. */
 const ANEW_MS = 600_000
 /** Functions whose bodies are read when they are made. https://www.postgresql.org/docs/14/release-14.html */
@@ -45,7 +46,7 @@ export interface PostgresInput {
 /**
  * Connects and brings the schema up to date. Everything is in the schema `nightlatch`; nothing is set on a connection, so
  * that a pooler may stand between. The optional package `pg` is loaded here.
- * @throws MisuseError `store.newer_schema`, `store.old_schema`, `database.driver_missing`, `database.old_server`
+ * @throws MisuseError `store.unfinished`, `store.newer_schema`, `store.old_schema`, `database.driver_missing`, `database.old_server`
  * @throws UnavailableError when the server cannot be reached or used
  */
 export async function openPostgres(input: PostgresInput): Promise<Store> {
@@ -56,6 +57,7 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
   const pool = createPool({ driver, connection, logger, seen })
   try {
     await migrate(pool)
+    await refuseUnfinished(pool.db)
     const facts = await readFacts(pool.db, connection)
     const { config } = readConnection(driver, input.direct ?? input.url)
     const watch = (wake: () => void) => listen({ driver, config, db: pool.db, logger, wake })
@@ -64,6 +66,37 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
     await pool.close()
     throw error
   }
+}
+
+/**
+ * Brings the schema up to date and hands out the connections, also of a database that is not whole yet.
+ * @throws like `openPostgres`
+ */
+export async function usePostgres<Result>(
+  input: PostgresInput,
+  work: (pool: Pool) => Promise<Result>,
+): Promise<Result> {
+  const driver = await loadDriver()
+  const connection = readConnection(driver, input.url)
+  const pool = createPool({ driver, connection, logger: silentLogger, seen: new Set() })
+  try {
+    await migrate(pool)
+    return await work(pool)
+  } finally {
+    await pool.close()
+  }
+}
+
+async function refuseUnfinished(db: Executor): Promise<void> {
+  if (Number((await db.first(UNFINISHED))?.value) === 0) return
+  throw new MisuseError([
+    {
+      code: "store.unfinished",
+      path: "database",
+      problem: "a move into it was broken off, so that accounts and revocations are missing",
+      fix: "Run nightlatch move again with the SQLite file; it begins anew.",
+    },
+  ])
 }
 
 /** What opening would do to the schema. @throws like `openPostgres` */
