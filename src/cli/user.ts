@@ -4,6 +4,7 @@ import { valuesOf } from "./arguments.ts"
 import { command } from "./command.ts"
 import { CommandError, MISUSE_EXIT, painter, print, printable } from "./output.ts"
 import { configure, DATABASE_OPTION } from "./settings.ts"
+import { importUsers } from "./user-import.ts"
 
 type Account = Awaited<ReturnType<Administration["find"]>> & {}
 
@@ -136,10 +137,11 @@ const list = command({
 })
 
 export const user: CommandDef = command({
-  meta: { name: "user", description: "Create, invite, disable, enable, delete and list accounts" },
+  meta: { name: "user", description: "Create, invite, import, disable, enable, delete and list accounts" },
   subCommands: {
     create: create,
     invite: invite,
+    import: importUsers,
     disable: switchCommand("disable", "Disable an account and end all its sessions", true, "Disabled"),
     enable: switchCommand("enable", "Let a disabled account sign in again", false, "Enabled"),
     delete: remove,

@@ -32,6 +32,8 @@ export const EVENT_TYPES = {
   "login.closed": "warning",
   "mail.failed": "warning",
   "mail.limited": "info",
+  "store.restored": "warning",
+  "store.went_back": "alarm",
 } as const
 
 export type Severity = (typeof EVENT_TYPES)[EventType]

@@ -33,6 +33,8 @@ export interface Facts {
     /** Hashes begun since the start. */
     readonly hashes: number
     readonly concurrency: number
+    /** Accounts whose hash another system made, when last counted. */
+    readonly foreign: number
   }
   readonly emailLink: {
     readonly enabled: boolean

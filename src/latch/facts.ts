@@ -13,6 +13,7 @@ export function readFacts(input: {
   readonly feedAgeMs: number | undefined
   readonly concurrency: number
   readonly hashes: number
+  readonly foreignHashes: number
   readonly limited: boolean
   readonly instances: Facts["instances"]
 }): Facts {
@@ -47,6 +48,7 @@ export function readFacts(input: {
       blocklistSize: BLOCKLIST_SIZE,
       concurrency: input.concurrency,
       hashes: input.hashes,
+      foreign: input.foreignHashes,
     },
     emailLink: {
       enabled: policies.emailLink.enabled,

@@ -42,6 +42,7 @@ import { type Policies, readPolicies } from "./policy.ts"
 import { createSessionCheck } from "./session-check.ts"
 import { createTesting, type Testing } from "./testing.ts"
 import { startUpkeep } from "./upkeep.ts"
+import { startWitness, type Witness, witnessPath } from "./witness.ts"
 
 /**
  * A request waits no longer for the store, all its calls together; with its hashing it is answered in about 2 s. SQLite
@@ -110,6 +111,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
   const logger = withoutLongSegments(given.logger ?? silentLogger)
   const clock = given.clock ?? systemClock
   let closeRedis = () => {}
+  let witness: Witness | undefined
   try {
     const redis = policies.redis === undefined ? undefined : await openRedis(policies.redis, origin, logger)
     closeRedis = () => redis?.close()
@@ -121,6 +123,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       accessLifetimeSeconds,
       acceptStale: given.unsafe?.acceptRevokedUntilExpiry !== undefined,
       onNote: () => redis?.feed.tell(),
+      onRevoked: () => witness?.note(),
     })
     const tokens = createTokens({ policy: policies.token, keys: ring.keys("access-signing"), origin, clock })
     const sessions = createSessions({ policy: policies.session, ring, store, tokens, revocations, logger })
@@ -250,6 +253,8 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       ...limits,
     })
 
+    const path = witnessPath(policies.database, given.stateFolder)
+    witness = await startWitness({ store, path, logger })
     await Promise.all([revocations.start(), shared?.start(), redis?.feed.listen(() => revocations.wake())])
     await instances.start()
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
@@ -273,6 +278,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         feedAgeMs: revocations.ageMs(clock()),
         concurrency: policies.password.concurrency,
         hashes: passwords.describe().begun,
+        foreignHashes: upkeep.foreignHashes,
         limited,
         instances: instances.facts(),
       })
@@ -327,6 +333,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
           shared?.stop()
           await instances.stop()
           closeRedis()
+          await witness?.stop()
           await store.close()
         })()
         return closing
@@ -334,6 +341,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     }
   } catch (error) {
     closeRedis()
+    await witness?.stop()
     await store.close()
     throw error
   }

@@ -42,6 +42,11 @@ export interface NightlatchOptions {
    * origin, and they hear of a revocation at once. One server or one with replicas, no cluster. Default none.
    */
   readonly redis?: RedisOption
+  /**
+   * Folder of the small file that tells whether a PostgreSQL database went back in time; it must outlive the program.
+   * Default `./data`. For SQLite it stands beside the database.
+   */
+  readonly stateFolder?: string
   /** Where the flows live. Default `/auth`. */
   readonly basePath?: string
   /** Further values of `Host` to serve, for example the name a health check uses. Default none. */
@@ -100,6 +105,7 @@ const SCHEMA = z.strictObject({
   database: z.string("it is missing, or not a text").min(1, "it is empty"),
   databaseDirect: z.string().min(1, "it is empty").optional(),
   redis: room,
+  stateFolder: z.string().min(1, "it is empty").optional(),
   basePath: z.string().optional(),
   hosts: z.array(z.string()).optional(),
   publicRoutes: z.array(z.string()).optional(),

@@ -19,7 +19,8 @@ export function createSessionCheck(parts: {
     if (result.kind === "invalid") return undefined
     // Silence of the store could hide a revocation.
     if (!revocations.fresh(clock())) throw new UnavailableError("the revocation feed is stale")
-    const { session, epoch } = result
+    const { session, epoch, issuedAt } = result
+    if (issuedAt < revocations.notBefore) return undefined
     if (revocations.isRevoked(session.sessionId) || revocations.epochOf(session.userId) > epoch)
       return undefined
     return session

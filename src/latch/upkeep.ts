@@ -13,20 +13,25 @@ const DELETIONS_AT_ONCE = 50
 
 /** Deletes what has outlived its retention, a bounded piece at a time, and accounts whose waiting time is over: now and every ten minutes. */
 export function startUpkeep(input: {
-  readonly store: Pick<Store, "purge" | "listDueDeletions" | "deleteAccount">
+  readonly store: Pick<Store, "purge" | "listDueDeletions" | "deleteAccount" | "countForeignHashes">
   readonly revocations: Pick<Revocations, "note">
   /** After the commit, for the application's hook. */
   readonly onDeleted: (account: Account) => void
   readonly logger: Logger
   readonly retentionDays: number
   readonly accessLifetimeSeconds: number
-}): { stop(): void } {
+}): {
+  /** Accounts whose hash another system made, when last counted. */
+  readonly foreignHashes: number
+  stop(): void
+} {
   const { store, logger } = input
   const limits = {
     eventRetentionMs: input.retentionDays * DAY_MS,
     revocationRetentionMs: input.accessLifetimeSeconds * 1000 + MARGIN_MS,
   }
   let stopped = false
+  let foreignHashes = 0
   let walkedAt = Number.NEGATIVE_INFINITY
 
   async function purge(): Promise<void> {
@@ -52,6 +57,7 @@ export function startUpkeep(input: {
     try {
       await purge()
       while (!stopped && (await deleteDue()));
+      if (!stopped) foreignHashes = await store.countForeignHashes()
     } catch (error) {
       logger.warn({ err: error }, "upkeep failed; it is tried again in ten minutes")
     }
@@ -60,6 +66,9 @@ export function startUpkeep(input: {
   const timer = setInterval(() => void run(), EVERY_MS)
   timer.unref()
   return {
+    get foreignHashes() {
+      return foreignHashes
+    },
     stop() {
       stopped = true
       clearInterval(timer)

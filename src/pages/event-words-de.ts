@@ -34,4 +34,7 @@ export const EVENTS_GERMAN: Readonly<Record<EventType, string>> = {
   "login.closed": "Passwort nach vielen Fehlversuchen gesperrt",
   "mail.failed": "Eine Mail konnte nicht verschickt werden",
   "mail.limited": "Eine Mail wurde nicht verschickt: Grenze erreicht",
+  "store.restored": "Die Datenbank wurde wiederhergestellt: Alle Sitzungen sind beendet",
+  "store.went_back":
+    "Die Datenbank ist älter als vor einer Minute: Eine Kopie wurde eingespielt, oder Änderungen gingen verloren",
 }

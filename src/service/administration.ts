@@ -15,6 +15,7 @@ import { openStore } from "../store/open.ts"
 import type { Account, Changed, Store } from "../store/store.ts"
 import type { Configuration } from "./configuration.ts"
 import { databaseOf } from "./database.ts"
+import { faultOfRoles } from "./roles.ts"
 
 /** A wish that cannot be granted, in a sentence for the operator. */
 export type Outcome<T> =
@@ -38,9 +39,6 @@ export interface Administration {
 
 const PAGE = 200
 const BY: Readonly<Record<string, string>> = Object.freeze({ by: BY_COMMAND })
-// They travel in a token of bounded size and are compared as they stand.
-const ROLE = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/
-const MOST_ROLES = 32
 
 export interface Opening {
   /** Whether a missing database is made. */
@@ -144,6 +142,16 @@ export async function openAdministration(
 const NO_ADDRESS = "that is not a mail address"
 const TAKEN = "there is already an account with this address"
 
+/** The store to import into; undefined in a dry run without a database, which makes none. */
+export async function openForImport(
+  configuration: Configuration,
+  dryRun: boolean,
+): Promise<Store | undefined> {
+  const place = databaseOf(configuration)
+  const missing = place.kind === "sqlite" && !existsSync(place.path)
+  return dryRun && missing ? undefined : openDatabase(configuration, { make: true })
+}
+
 /** Opens, and so migrates, the store of a configuration. */
 export async function openDatabase(configuration: Configuration, { make }: Opening): Promise<Store> {
   const place = databaseOf(configuration)
@@ -190,14 +198,6 @@ async function hashPassword(
   return refusal.kind === "hashed"
     ? { kind: "done", value: refusal.hash }
     : { kind: "refused", why: `${refusal.refusal.title.replace(/\.$/, "")}: ${refusal.reason}` }
-}
-
-function faultOfRoles(roles: readonly string[]): string | undefined {
-  if (roles.length > MOST_ROLES) return `an account has at most ${MOST_ROLES} roles`
-  if (new Set(roles).size < roles.length) return "a role is named twice"
-  return roles.every((role) => ROLE.test(role))
-    ? undefined
-    : "a role is a letter and then up to 63 letters, digits or _ . : -"
 }
 
 function newId(): string {

@@ -166,6 +166,14 @@ export const SETTINGS: readonly Setting[] = Object.freeze([
     hasPassword,
   ),
   setting(
+    "NIGHTLATCH_STATE_FOLDER",
+    "stateFolder",
+    "path",
+    "`./data`",
+    "With PostgreSQL: where a small file tells whether the database went back in time ([disaster](docs/disaster.md)).",
+    text,
+  ),
+  setting(
     "NIGHTLATCH_SECRET",
     "secret",
     "list",

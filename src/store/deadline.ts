@@ -8,6 +8,7 @@ const PATIENT: ReadonlySet<string> = new Set([
   "close",
   "purge",
   "claimMail",
+  "startAnew",
   "readRevocations",
   "watchRevocations",
   "takeBuckets",

@@ -1,7 +1,8 @@
 import type { Clock } from "../core/clock.ts"
 import type { Logger } from "../core/logger.ts"
 import { openSqlite, planSqlite } from "./sqlite/index.ts"
-import type { DatabasePlace, MigrationPlan, Store } from "./store.ts"
+import { type RestoreInput, restoreSqlite } from "./sqlite/restore.ts"
+import type { DatabasePlace, MigrationPlan, Restored, Store } from "./store.ts"
 
 /**
  * Opens the store of a place and brings its schema up to date.
@@ -25,4 +26,19 @@ export async function planStore(place: DatabasePlace): Promise<MigrationPlan> {
   if (place.kind === "sqlite") return planSqlite(place.path)
   const { planPostgres } = await import("./postgres/index.ts")
   return planPostgres(place)
+}
+
+/**
+ * Puts a backup in the place of a database, in which then no session or token from before is left.
+ * @param input `undump` brings a dump into a PostgreSQL, in which there is no schema of ours at that moment
+ * @throws MisuseError, UnavailableError, and what `undump` throws; then the database is as it was
+ */
+export async function replaceDatabase(
+  place: DatabasePlace,
+  input: Omit<RestoreInput, "path"> & { readonly undump: (url: string, file: string) => Promise<void> },
+): Promise<Restored> {
+  if (place.kind === "sqlite") return restoreSqlite({ ...input, path: place.path })
+  const { restorePostgres } = await import("./postgres/index.ts")
+  const url = place.direct ?? place.url
+  return restorePostgres({ ...input, url, undump: () => input.undump(url, input.from) })
 }

@@ -30,6 +30,51 @@ export interface NewAccount {
   readonly mail?: NewMail
 }
 
+/** An account that another system had. */
+export interface ImportedAccount {
+  readonly id: string
+  readonly email: string
+  /** Of any form that the password room verifies; null when its owner shall choose a password. */
+  readonly passwordHash: string | null
+  readonly roles: readonly string[]
+  readonly verified: boolean
+  readonly disabled: boolean
+  /** Milliseconds since 1970; undefined, or in the future: now. */
+  readonly createdAt: number | undefined
+  readonly events: readonly NewEvent[]
+}
+
+/** What a copy of the database from earlier is told by. */
+export interface Mark {
+  /** Random, and the same in every copy. */
+  readonly lineage: number
+  /** Only rises. */
+  readonly counter: number
+}
+
+/** What a newer database says was taken away since a copy was made; each by its mail address then. */
+export interface CarriedOver {
+  readonly deleted: readonly string[]
+  readonly disabled: readonly string[]
+  /** Have another address now: disabled. */
+  readonly moved: readonly string[]
+  /** Their old password is gone; they set a new one by mail. */
+  readonly passwords: readonly string[]
+  /** Have lost roles. */
+  readonly roles: readonly string[]
+  /** Made since, and so not there; the first 10,000. */
+  readonly made: readonly string[]
+}
+
+export interface Restored {
+  /** How many sessions ended. */
+  readonly sessions: number
+  /** Where the database that was there is kept now; undefined when there was none. */
+  readonly kept: string | undefined
+  /** Undefined when there was nothing to compare with. */
+  readonly carriedOver: CarriedOver | undefined
+}
+
 export interface AccountChange {
   readonly accountId: string
   readonly events: readonly NewEvent[]

@@ -10,9 +10,11 @@ import type {
   FlowKey,
   FlowProof,
   Identity,
+  ImportedAccount,
   Instance,
   MailFlow,
   MailLimits,
+  Mark,
   NewAccount,
   NewIdentity,
   NewMail,
@@ -38,6 +40,8 @@ export type Started =
 export interface RevocationPage {
   readonly sessions: readonly { readonly sessionId: string; readonly revokedAt: number }[]
   readonly epochs: readonly { readonly accountId: string; readonly epoch: number }[]
+  /** No access token from before this moment is accepted; 0 when nothing was ever restored. */
+  readonly notBefore: number
   /** The store's clock. */
   readonly now: number
   /** For the next call. */
@@ -61,6 +65,13 @@ export interface Store {
   listAccounts(page: { readonly after?: string; readonly limit: number }): Promise<readonly Account[]>
   /** Without a password hash the account is an invitation. */
   createAccount(input: NewAccount): Promise<{ kind: "created"; account: Account } | { kind: "taken" }>
+  /**
+   * Creates all that do not exist yet, in one transaction, each with its events; answers in the order of the input.
+   * Nobody's session, mail or token changes.
+   */
+  importAccounts(input: readonly ImportedAccount[]): Promise<readonly ("created" | "taken")[]>
+  /** Accounts whose password hash is not argon2id, so that another system made it. */
+  countForeignHashes(): Promise<number>
   /** Raises the account's epoch. */
   setRoles(input: AccountChange & { readonly roles: readonly string[] }): Promise<Changed>
   /** Ends all sessions and deletes outstanding one-time tokens and mails of the account. */
@@ -355,6 +366,18 @@ export interface Store {
     readonly revocationRetentionMs: number
     readonly after?: string | undefined
   }): Promise<{ readonly more: boolean; readonly after: string | undefined }>
+  /** What tells this database from an earlier copy of itself. */
+  readMark(): Promise<Mark>
+  /** Raises the counter by one. */
+  raiseMark(): Promise<Mark>
+  /**
+   * After an older copy was put in place: ends every session, one-time token, flow and unsent mail, and no access token from
+   * before is accepted any more. The counter becomes higher than `above` and than it was.
+   */
+  startAnew(input: {
+    readonly above: number
+    readonly events: readonly NewEvent[]
+  }): Promise<{ readonly mark: Mark; readonly sessions: number }>
   /** Resolves when a read and a (harmless) write would work. */
   ping(): Promise<void>
   /** For the checklist. */

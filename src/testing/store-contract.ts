@@ -134,7 +134,101 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
       return hash
     }
 
+    describe("a copy from earlier", () => {
+      it("has a lower counter of the same lineage", async () => {
+        const first = await store.readMark()
+        const raised = await store.raiseMark()
+        assert.deepEqual(raised, { lineage: first.lineage, counter: first.counter + 1 })
+        assert.deepEqual(await store.readMark(), raised)
+        const other = await open(() => now)
+        assert.notEqual((await other.readMark()).lineage, first.lineage)
+        await other.close()
+      })
+
+      it("starts anew: no session, token, flow or mail of it is left, and no access token is accepted", async () => {
+        const { account: whose, session, stored } = await signedIn()
+        const hash = await issue(whose.email, "reset", "reset", whose.id)
+        const limitedEvent = { type: "mail.limited" } as const
+        const notice = mailTo(whose.email, { purpose: "reset", accountId: whose.id })
+        await store.enqueueMail({ ...notice, limits: LIMITS, limitedEvent })
+        const before = await store.readMark()
+        assert.equal((await store.readRevocations({ withinMs: HOUR })).notBefore, 0)
+
+        const { mark, sessions } = await store.startAnew({
+          above: before.counter + 41,
+          events: [{ type: "store.restored" }],
+        })
+        assert.ok(sessions >= 1)
+        assert.deepEqual(mark, { lineage: before.lineage, counter: before.counter + 42 })
+        assert.equal(await store.findSession(stored.id), undefined)
+        assert.equal((await store.presentRefresh(presentation(session))).verdict, "unknown")
+        assert.equal(await store.findToken({ hash, purpose: "reset" }), undefined)
+        assert.deepEqual(await store.claimMail({ limit: 100, leaseMs: 60_000 }), [])
+        const { notBefore, now: readAt } = await store.readRevocations({ withinMs: HOUR })
+        assert.ok(notBefore > 0 && notBefore <= readAt && readAt - notBefore < 60_000)
+        assert.equal((await store.listEvents({ limit: 1 }))[0]?.type, "store.restored")
+        assert.deepEqual(await store.findAccount(whose.id), await store.findAccountByEmail(whose.email))
+        // It is never lower than it was.
+        const again = await store.startAnew({ above: 0, events: [] })
+        assert.equal(again.mark.counter, mark.counter + 1)
+      })
+    })
+
     describe("accounts", () => {
+      it("of another system come in batches: what is there already stays as it is", async () => {
+        const known = await account()
+        const [first, second] = [newId(), newId()]
+        const foreign = await store.countForeignHashes()
+        const imported = (id: string, email: string) => ({
+          id,
+          email,
+          passwordHash: "$2b$10$something",
+          roles: ["editor"],
+          verified: true,
+          disabled: false,
+          createdAt: now - HOUR,
+          events: [{ type: "account.created", accountId: id }] as const,
+        })
+        const later = { disabled: true, verified: false, passwordHash: null, createdAt: now + HOUR }
+        const answers = await store.importAccounts([
+          imported(first, `${first}@example.com`),
+          imported(newId(), known.email),
+          imported(newId(), `${first}@example.com`),
+          { ...imported(second, `${second}@example.com`), ...later },
+        ])
+        assert.deepEqual(answers, ["created", "taken", "taken", "created"])
+        assert.deepEqual(await store.findAccount(known.id), known)
+        assert.deepEqual(await store.findAccount(first), {
+          ...known,
+          id: first,
+          email: `${first}@example.com`,
+          passwordHash: "$2b$10$something",
+          roles: ["editor"],
+          createdAt: now - HOUR,
+        })
+        const other = await store.findAccount(second)
+        assert.deepEqual(
+          [other?.passwordHash, other?.verifiedAt, other?.disabledAt, other?.createdAt],
+          [null, null, now, now],
+        )
+        assert.deepEqual(await eventsOf(first), ["account.created"])
+        assert.deepEqual(await eventsOf(known.id), [])
+        assert.equal(await store.countForeignHashes(), foreign + 1)
+        assert.deepEqual(await store.importAccounts([]), [])
+      })
+
+      it("with a hash of another system are counted until it is renewed", async () => {
+        const foreign = await store.countForeignHashes()
+        const mine = await account(undefined, "$2b$10$else")
+        await account(undefined, null)
+        const argon2 = "$argon2id$v=19$m=19456,t=2,p=1$salt$hash"
+        await account(undefined, argon2)
+        assert.equal(await store.countForeignHashes(), foreign + 1)
+        const sign = { accountId: mine.id, session: newSession(), events: [] }
+        await store.startSession({ ...sign, verifiedHash: "$2b$10$else", rehashed: argon2 })
+        assert.equal(await store.countForeignHashes(), foreign)
+      })
+
       it("are found by id and by address, and an address is taken once", async () => {
         const made = await account()
         assert.deepEqual(await store.findAccount(made.id), made)

@@ -41,6 +41,9 @@ const WORDS: Readonly<Record<EventType, string>> = {
   "login.closed": "Password closed after many failures",
   "mail.failed": "A mail could not be sent",
   "mail.limited": "A mail was not sent: limit reached",
+  "store.restored": "The database was restored: every session was ended",
+  "store.went_back":
+    "The database is older than it was a minute ago: a copy was restored, or a fail-over lost commits",
 }
 
 /** One line in plain words, without ids. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os"
 import * as z from "zod"
 import { type Faults, readBySchema } from "../../core/misuse.ts"
+import { MOST_WORK_KIB } from "./phc.ts"
 
 export interface PasswordOptions {
   /** Fewest characters of a new password. Default and least 15, since it is the only factor (NIST SP 800-63B-4, 3.1.1.2). */
@@ -50,6 +51,10 @@ export function readPassword(input: unknown, faults: Faults): PasswordPolicy {
     return least
   }
   const memory = "Less than 19456 KiB and 2 passes is weaker than OWASP's minimum for argon2id."
+  if ((options.memoryKib ?? 19_456) * (options.passes ?? 2) > MOST_WORK_KIB) {
+    const problem = `memoryKib times passes is more than ${MOST_WORK_KIB}`
+    faults.add("password.range", "password", problem, "A hash would take many seconds; lower one of them.")
+  }
   return Object.freeze({
     minimumLength: whole(
       "minimumLength",

@@ -198,8 +198,7 @@ test("what is no argon2id hash, or one that would cost minutes, never verifies a
     "not a hash",
     GOOD,
     "$2b$10$abcdefghijklmnopqrstuuu",
-    `$argon2i$v=19$m=19456,t=2,p=1$${salt}$${tag}`,
-    `$argon2id$v=16$m=19456,t=2,p=1$${salt}$${tag}`,
+    `$argon2id$v=19$m=1048576,t=5,p=1$${salt}$${tag}`,
     `$argon2id$v=19$m=4294967295,t=2,p=1$${salt}$${tag}`,
     `$argon2id$v=19$m=19456,t=999999,p=1$${salt}$${tag}`,
     `$argon2id$v=19$m=19456,t=99,p=1$${salt}$${tag}`,
@@ -265,6 +264,7 @@ test("defaults are the minimum, and less stops the start", () => {
     [{ passes: 2.5 }, "password.weak_hash"],
     [{ concurrency: 0 }, "password.range"],
     [{ queueSeconds: 60 }, "password.range"],
+    [{ memoryKib: 1_048_576, passes: 16 }, "password.range"],
     [{ contextWords: "acme" }, "option.invalid"],
     [{ pepper: "x" }, "option.unknown"],
     [{ minLength: 15 }, "option.unknown"],
@@ -288,6 +288,7 @@ test("the checklist line fails for a weak hash, a short minimum and a short list
     minimumLength: 15,
     blocklistSize: 9775,
     concurrency: 1,
+    foreign: 0,
   }
   const lineOf = (change: object) => state({ password: { ...facts, ...change } } as unknown as Facts).state
   assert.equal(lineOf({}), "holds")
@@ -296,4 +297,5 @@ test("the checklist line fails for a weak hash, a short minimum and a short list
   assert.equal(lineOf({ passes: 1 }), "fails")
   assert.equal(lineOf({ minimumLength: 8 }), "fails")
   assert.equal(lineOf({ blocklistSize: 100 }), "fails")
+  assert.equal(lineOf({ foreign: 1 }), "weakened")
 })

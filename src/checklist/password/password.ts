@@ -8,9 +8,10 @@ import { randomBytes } from "node:crypto"
 import { hash as argon2Hash, verify as argon2Verify } from "@node-rs/argon2"
 import { type Refusal, type RefusalKind, refuse } from "../../core/verdict.ts"
 import { isCommon } from "./blocklist.ts"
+import { readHash, type Verifiable } from "./foreign.ts"
 import { type Fairness, HashGate } from "./hash-gate.ts"
 import type { PasswordPolicy } from "./options.ts"
-import { isReadable, readPhc } from "./phc.ts"
+import { readPhc } from "./phc.ts"
 
 const TOO_SHORT: RefusalKind = kind("too_short", "The password is too short.")
 const TOO_LONG: RefusalKind = kind("too_long", "The password is too long.")
@@ -30,7 +31,7 @@ export interface Hashed {
 export interface Verified {
   readonly kind: "verified"
   readonly ok: boolean
-  /** The password was right and its hash has other parameters than today's: hash it anew. */
+  /** The password was right and its hash is of another kind or has other parameters than today's: hash it anew. */
   readonly rehash: boolean
 }
 
@@ -44,8 +45,9 @@ export interface Passwords {
   /** Hashes a password that `check` has passed. A refusal is `password.busy` (503). */
   hash(password: string, fairness: Fairness): Promise<Hashed | Refusal>
   /**
-   * Whether it is the password of the hash. Without a hash (no such account, no password) the work is the same and the
-   * answer no. A refusal is `password.busy` (503).
+   * Whether it is the password of the hash: our own, or one that another system made (docs/import.md). Without a hash (no
+   * such account, no password) the work is the same as with our own, and the answer no; a foreign hash costs its own work
+   * on top. A refusal is `password.busy` (503).
    */
   verify(hash: string | null | undefined, password: string, fairness: Fairness): Promise<Verified | Refusal>
   /** For the checklist and metrics. */
@@ -89,10 +91,18 @@ export function createPasswords(input: PasswordsInput): Passwords {
       const normal = normalise(password)
       // No stored password can be this; the answer depends on the request alone and tells nothing about the account.
       if (normal === undefined) return Promise.resolve(NO)
-      const stored = hash !== null && hash !== undefined && isReadable(hash) ? hash : nobodys
+      const own = hash !== null && hash !== undefined && readPhc(hash) !== undefined ? hash : nobodys
+      const foreign = own === nobodys && typeof hash === "string" ? readHash(hash) : undefined
+      // What another system hashed may be another form than ours of the same keys.
+      const forms = normal === password ? [normal] : [normal, password]
       return gate.run(fairness, async () => {
-        const ok = await argon2Verify(stored, normal)
-        return ok && stored !== nobodys ? { kind: "verified", ok, rehash: isOutdated(stored, policy) } : NO
+        if (foreign?.kind === "verifiable" && (await verifiesOne(foreign, forms))) return FOREIGN
+        for (const form of forms) {
+          const ok = await argon2Verify(own, form)
+          if (ok && own !== nobodys)
+            return { kind: "verified", ok, rehash: form !== normal || isOutdated(own, policy) } as const
+        }
+        return NO
       })
     },
     describe: () => ({
@@ -105,6 +115,12 @@ export function createPasswords(input: PasswordsInput): Passwords {
 }
 
 const NO: Verified = Object.freeze({ kind: "verified", ok: false, rehash: false })
+const FOREIGN: Verified = Object.freeze({ kind: "verified", ok: true, rehash: true })
+
+async function verifiesOne(hash: Verifiable, forms: readonly string[]): Promise<boolean> {
+  for (const form of forms) if (await hash.verify(form)) return true
+  return false
+}
 
 function kind(what: string, title: string): RefusalKind {
   return { status: 422, code: `password.${what}`, title }

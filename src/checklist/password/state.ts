@@ -2,7 +2,7 @@ import type { Facts, LineState } from "../../core/facts.ts"
 
 /** Does the line of the checklist hold here and now? */
 export function state(facts: Facts): LineState {
-  const { enabled, memoryKib, passes, minimumLength, blocklistSize, concurrency } = facts.password
+  const { enabled, memoryKib, passes, minimumLength, blocklistSize, concurrency, foreign } = facts.password
   if (!enabled) return { state: "holds", why: "Nobody signs in with a password here." }
   if (memoryKib < 19_456 || passes < 2) {
     return {
@@ -16,6 +16,13 @@ export function state(facts: Facts): LineState {
       state: "fails",
       why: `Passwords of ${minimumLength} characters are enough, ${blocklistSize} common ones are refused.`,
       fix: "The only factor needs 15 characters and a list of at least 3,000.",
+    }
+  }
+  if (foreign > 0) {
+    return {
+      state: "weakened",
+      why: `${foreign} ${foreign === 1 ? "account has" : "accounts have"} a hash that another system made; each becomes argon2id when its owner signs in.`,
+      fix: "Wait, or mail those who have not signed in; whoever resets the password has argon2id too.",
     }
   }
   return {

@@ -30,6 +30,7 @@ function rig(acceptStale = false): Rig {
     answer: (change: Partial<Read> = {}): Read => ({
       sessions: [],
       epochs: [],
+      notBefore: 0,
       now: it.now,
       cursor: `at ${it.now}`,
       ...change,
@@ -322,4 +323,16 @@ test("it watches its store from the start until the stop", async () => {
   assert.equal(it.asked.length, 2)
   await it.set.stop()
   assert.equal(wake, undefined)
+})
+
+test("a restored store refuses every older token, whatever is read later", async () => {
+  const it = rig()
+  await it.set.poll()
+  assert.equal(it.set.notBefore, 0)
+  it.read = async () => it.answer({ notBefore: 999_000_000 })
+  await it.set.poll()
+  assert.equal(it.set.notBefore, 999_000_000)
+  it.read = async () => it.answer()
+  await it.set.poll()
+  assert.equal(it.set.notBefore, 999_000_000)
 })

@@ -13,6 +13,8 @@ export interface Revocations {
   isRevoked(sessionId: string): boolean
   /** The lowest epoch an access token of the account may carry; 0 when nothing changed lately. */
   epochOf(accountId: string): number
+  /** Milliseconds since 1970: no access token that was issued before it is accepted, since the store was restored then. */
+  readonly notBefore: number
   /** Whether the set is recent enough to be believed. */
   fresh(now: number): boolean
   /** Milliseconds since the last answer of the store was asked for; undefined before the first. */
@@ -62,6 +64,8 @@ export function createRevocations(input: {
   readonly acceptStale: boolean
   /** Called for each revocation of this process, to wake the others. */
   readonly onNote?: () => void
+  /** Hears that something was revoked, here or elsewhere, that was not known before. */
+  readonly onRevoked?: () => void
 }): Revocations {
   const { store, clock, logger } = input
   const retentionMs = input.accessLifetimeSeconds * 1000 + SKEW_MS + MARGIN_MS
@@ -69,6 +73,7 @@ export function createRevocations(input: {
   const epochs = new Map<string, Held>()
   let cursor: string | undefined
   let readyAt = 0
+  let notBefore = 0
   let asOf: number | undefined
   let sweptAt = 0
   let latest = 0
@@ -84,7 +89,9 @@ export function createRevocations(input: {
   let stopped = false
 
   function hold(sessionId: string, until: number): void {
-    if ((sessions.get(sessionId) ?? 0) < until) sessions.set(sessionId, until)
+    const known = sessions.get(sessionId)
+    if ((known ?? 0) < until) sessions.set(sessionId, until)
+    if (known === undefined) input.onRevoked?.()
   }
 
   function holdEpoch(accountId: string, epoch: number, until: number): void {
@@ -112,6 +119,7 @@ export function createRevocations(input: {
       const position = cursor === undefined ? {} : { cursor }
       const read = await store.readRevocations({ ...position, withinMs: retentionMs })
       for (const { sessionId, revokedAt } of read.sessions) hold(sessionId, revokedAt + retentionMs)
+      notBefore = Math.max(notBefore, read.notBefore)
       for (const { accountId, epoch } of read.epochs) holdEpoch(accountId, epoch, read.now + retentionMs)
       if (readyAt === 0) readyAt = read.now
       // An answer that was given up still adds revocations, but only the newest poll moves the marks.
@@ -170,6 +178,9 @@ export function createRevocations(input: {
     note(sessionId) {
       hold(sessionId, clock() + retentionMs)
       input.onNote?.()
+    },
+    get notBefore() {
+      return notBefore
     },
     get readyAt() {
       return readyAt

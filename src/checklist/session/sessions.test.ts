@@ -47,7 +47,7 @@ function rig(order: readonly number[] = [0]): Rig {
       const { verdict } = made.answer({} as RefreshPresentation)
       return verdict === "reuse" ? { verdict } : ({ verdict: "ended" } as const)
     },
-    readRevocations: async () => ({ sessions: [], epochs: [], now: NOW, cursor: "" }),
+    readRevocations: async () => ({ sessions: [], epochs: [], notBefore: 0, now: NOW, cursor: "" }),
   }
   const revocations = createRevocations({
     store,

@@ -31,6 +31,8 @@ export interface Verified {
   readonly kind: "valid"
   readonly session: Session
   readonly epoch: number
+  /** Milliseconds since 1970, of a whole second. */
+  readonly issuedAt: number
 }
 
 // ASVS 9.2.1 and RFC 8725: the most that two clocks of one installation may differ.
@@ -113,5 +115,6 @@ export function toVerified(claims: Claims): Verified {
       expiresAt: claims.exp * 1000,
     }),
     epoch: claims.epoch,
+    issuedAt: claims.iat * 1000,
   })
 }

@@ -89,6 +89,7 @@ test("what was issued is valid, in the same process and in another one", async (
           expiresAt,
         },
         epoch: 7,
+        issuedAt: NOW,
       })
       assert.ok(
         result.kind === "valid" && Object.isFrozen(result.session) && Object.isFrozen(result.session.roles),

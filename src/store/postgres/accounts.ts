@@ -1,6 +1,6 @@
 import { sql } from "../../core/statement.ts"
-import { readAccount, toBlob } from "../rows.ts"
-import type { Account, AccountChange, Changed, Store } from "../store.ts"
+import { readAccount, readId, toBlob } from "../rows.ts"
+import type { Account, AccountChange, Changed, ImportedAccount, Store } from "../store.ts"
 import { lockAccount } from "./address.ts"
 import { dropOutstanding, endSessions, forgetTraces } from "./end.ts"
 import { toRecords, writeEvents } from "./events.ts"
@@ -16,6 +16,17 @@ const INSERT = sql`
   INSERT INTO nightlatch.account (id, email, password_hash, roles, epoch_at, created_at, verified_at)
   SELECT $1, $2, $3, $4::jsonb, now, now, CASE WHEN $5 THEN now END FROM nightlatch.now_ms() AS now
   ON CONFLICT DO NOTHING RETURNING *`
+const IMPORT = sql`
+  INSERT INTO nightlatch.account
+    (id, email, password_hash, roles, epoch_at, created_at, verified_at, disabled_at)
+  SELECT decode(told.id, 'hex'), told.email, told.password_hash, told.roles, now, least(coalesce(told.created_at, now), now),
+    CASE WHEN told.verified THEN now END, CASE WHEN told.disabled THEN now END
+  FROM nightlatch.now_ms() AS now, jsonb_to_recordset($1::jsonb) AS told (id text, email text, password_hash text,
+    roles jsonb, verified boolean, disabled boolean, created_at bigint)
+  ON CONFLICT DO NOTHING RETURNING id, epoch_at`
+/** The condition is that of its index. */
+const COUNT_FOREIGN = sql`
+  SELECT count(*) AS n FROM nightlatch.account WHERE left(password_hash, 10) <> '$argon2id$'`
 /** Each of these changes takes the lock of the account; the statement after it sees what it waited for. */
 const SET_ROLES = sql`
   UPDATE nightlatch.account
@@ -92,6 +103,34 @@ export async function createAccount(
   await writeEvents(db, account.createdAt, input.events)
   if (input.mail !== undefined) await insertMail(db, account.createdAt, input.mail)
   return { kind: "created", account }
+}
+
+export async function importAccounts(
+  db: Executor,
+  input: readonly ImportedAccount[],
+): ReturnType<Store["importAccounts"]> {
+  const rows = await db.all(
+    IMPORT,
+    JSON.stringify(
+      input.map((account) => ({
+        id: Buffer.from(toBlob(account.id)).toString("hex"),
+        email: account.email,
+        password_hash: account.passwordHash,
+        roles: account.roles,
+        verified: account.verified,
+        disabled: account.disabled,
+        created_at: account.createdAt ?? null,
+      })),
+    ),
+  )
+  const created = new Set(rows.map((row) => readId(row.id)))
+  const events = input.filter(({ id }) => created.has(id)).flatMap((account) => account.events)
+  await writeEvents(db, Number(rows[0]?.epoch_at ?? 0), events)
+  return input.map(({ id }) => (created.has(id) ? "created" : "taken"))
+}
+
+export async function countForeignHashes(db: Executor): Promise<number> {
+  return Number((await db.first(COUNT_FOREIGN))?.n)
 }
 
 export async function setRoles(

@@ -3,7 +3,7 @@ import type { PostgresFacts } from "../../core/facts.ts"
 import { type Logger, silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { type Statement, sql } from "../../core/statement.ts"
-import type { MigrationPlan, RefreshPresentation, Store } from "../store.ts"
+import type { Mark, MigrationPlan, RefreshPresentation, Restored, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
 import { takeBuckets } from "./buckets.ts"
 import { type Connection, readConnection } from "./connection.ts"
@@ -16,9 +16,11 @@ import { beat, leave } from "./instances.ts"
 import { createPoke, listen } from "./listen.ts"
 import * as mail from "./mail.ts"
 import * as flows from "./mail-flow.ts"
+import * as mark from "./mark.ts"
 import { migrate, planMigration } from "./migrate.ts"
 import { createPool, type Pool } from "./pool.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
+import { KEPT_SCHEMA, replaceSchema } from "./restore.ts"
 import * as sessions from "./sessions.ts"
 import * as tokens from "./tokens.ts"
 import * as upkeep from "./upkeep.ts"
@@ -29,6 +31,9 @@ const ABOUT = sql`
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
     pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = 'nightlatch.session'::regclass), 'USAGE') AS owner`
 
+const UNFINISHED = sql`SELECT value FROM nightlatch.meta WHERE key = 'unfinished'`
+/** Ending every session is one statement over all of them. */
+const ANEW_MS = 600_000
 /** Functions whose bodies are read when they are made. https://www.postgresql.org/docs/14/release-14.html */
 const OLDEST_SERVER = 140_000
 
@@ -43,7 +48,7 @@ export interface PostgresInput {
 /**
  * Connects and brings the schema up to date. Everything is in the schema `nightlatch`; nothing is set on a connection, so
  * that a pooler may stand between. The optional package `pg` is loaded here.
- * @throws MisuseError `store.newer_schema`, `store.old_schema`, `database.driver_missing`, `database.old_server`
+ * @throws MisuseError `store.unfinished`, `store.newer_schema`, `store.old_schema`, `database.driver_missing`, `database.old_server`
  * @throws UnavailableError when the server cannot be reached or used
  */
 export async function openPostgres(input: PostgresInput): Promise<Store> {
@@ -54,6 +59,7 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
   const pool = createPool({ driver, connection, logger, seen })
   try {
     await migrate(pool)
+    await refuseUnfinished(pool.db)
     const facts = await readFacts(pool.db, connection)
     const { config } = readConnection(driver, input.direct ?? input.url)
     const watch = (wake: () => void) => listen({ driver, config, db: pool.db, logger, wake })
@@ -62,6 +68,37 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
     await pool.close()
     throw error
   }
+}
+
+/**
+ * Brings the schema up to date and hands out the connections, also of a database that is not whole yet.
+ * @throws like `openPostgres`
+ */
+export async function usePostgres<Result>(
+  input: PostgresInput,
+  work: (pool: Pool) => Promise<Result>,
+): Promise<Result> {
+  const driver = await loadDriver()
+  const connection = readConnection(driver, input.url)
+  const pool = createPool({ driver, connection, logger: silentLogger, seen: new Set() })
+  try {
+    await migrate(pool)
+    return await work(pool)
+  } finally {
+    await pool.close()
+  }
+}
+
+async function refuseUnfinished(db: Executor): Promise<void> {
+  if (Number((await db.first(UNFINISHED))?.value) === 0) return
+  throw new MisuseError([
+    {
+      code: "store.unfinished",
+      path: "database",
+      problem: "a move into it was broken off, so that accounts and revocations are missing",
+      fix: "Run nightlatch move again with the SQLite file; it begins anew.",
+    },
+  ])
 }
 
 /** What opening would do to the schema. @throws like `openPostgres` */
@@ -74,6 +111,29 @@ export async function planPostgres(input: PostgresInput): Promise<MigrationPlan>
   } finally {
     await pool.close()
   }
+}
+
+/** Like `restoreSqlite`; the schema that was there is kept under another name. */
+export async function restorePostgres(input: {
+  readonly url: string
+  readonly above: number
+  readonly events: Parameters<Store["startAnew"]>[0]["events"]
+  readonly undump: () => Promise<void>
+  readonly onDone: (mark: Mark) => Promise<void>
+}): Promise<Restored> {
+  let sessions = 0
+  const kept = await replaceSchema({ driver: await loadDriver(), url: input.url }, async () => {
+    await input.undump()
+    const store = await openPostgres({ url: input.url })
+    try {
+      const anew = await store.startAnew({ above: input.above, events: input.events })
+      sessions = anew.sessions
+      await input.onDone(anew.mark)
+    } finally {
+      await store.close()
+    }
+  })
+  return { sessions, kept: kept ? `schema ${KEPT_SCHEMA}` : undefined, carriedOver: undefined }
 }
 
 async function loadDriver(): Promise<typeof pg> {
@@ -149,6 +209,8 @@ function createStore(parts: {
     findAccountByEmail: single(find.findAccountByEmail),
     listAccounts: single(accounts.listAccounts),
     createAccount: whole(accounts.createAccount),
+    importAccounts: whole(accounts.importAccounts),
+    countForeignHashes: () => accounts.countForeignHashes(pool.db),
     setRoles: telling(whole(accounts.setRoles)),
     setDisabled: telling(whole(accounts.setDisabled)),
     deleteAccount: telling(whole(accounts.deleteAccount)),
@@ -195,6 +257,13 @@ function createStore(parts: {
     listEvents: single(events.listEvents),
     purge: whole(upkeep.purge),
     readRevocations: single(upkeep.readRevocations),
+    readMark: () => mark.readMark(pool.db),
+    raiseMark: () => mark.raiseMark(pool.db),
+    startAnew: async (input) => {
+      const result = await pool.transaction((db) => mark.startAnew(db, input), { answerMs: ANEW_MS })
+      poke()
+      return result
+    },
     ping: () => upkeep.ping(pool.db),
     watchRevocations: parts.watch,
     takeBuckets: single(takeBuckets),

@@ -235,6 +235,13 @@ const BUCKETS: Statement = sql`
   END;
 `
 
+/** What is counted at the checklist; what a database that went back in time is told by. */
+const MARKS: Statement = sql`
+  CREATE INDEX account_foreign_hash ON nightlatch.account (id) WHERE left(password_hash, 10) <> '$argon2id$';
+  INSERT INTO nightlatch.meta (key, value) VALUES
+    ('lineage', floor(random() * 4503599627370496)::bigint), ('counter', 0), ('sessions_not_before', 0), ('unfinished', 0);
+`
+
 /** A step from one version to the next. */
 interface Migration {
   readonly text: Statement
@@ -246,4 +253,5 @@ interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { text: FIRST, compatibleFrom: 1 },
   { text: BUCKETS, compatibleFrom: 1 },
+  { text: MARKS, compatibleFrom: 1 },
 ]

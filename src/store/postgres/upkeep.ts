@@ -20,19 +20,19 @@ const REVOKED = sql`
     FROM moment
   )
   SELECT now, server, oldest, NULL::bytea AS session_id, NULL::bigint AS revoked_at, NULL::bytea AS account_id,
-    NULL::bigint AS epoch
+    NULL::bigint AS epoch, (SELECT value FROM nightlatch.meta WHERE key = 'sessions_not_before') AS not_before
   FROM place
   UNION ALL
-  SELECT 0, '', NULL, id, session.revoked_at, NULL, NULL FROM place, nightlatch.session
+  SELECT 0, '', NULL, id, session.revoked_at, NULL, NULL, NULL FROM place, nightlatch.session
   WHERE place.after IS NOT NULL AND session.revoked_xid >= place.after
   UNION ALL
-  SELECT 0, '', NULL, id, session.revoked_at, NULL, NULL FROM place, nightlatch.session
+  SELECT 0, '', NULL, id, session.revoked_at, NULL, NULL, NULL FROM place, nightlatch.session
   WHERE place.after IS NULL AND session.revoked_at >= place.now - $3::bigint
   UNION ALL
-  SELECT 0, '', NULL, NULL, NULL, id, account.epoch FROM place, nightlatch.account
+  SELECT 0, '', NULL, NULL, NULL, id, account.epoch, NULL FROM place, nightlatch.account
   WHERE place.after IS NOT NULL AND account.epoch_xid >= place.after
   UNION ALL
-  SELECT 0, '', NULL, NULL, NULL, id, account.epoch FROM place, nightlatch.account
+  SELECT 0, '', NULL, NULL, NULL, id, account.epoch, NULL FROM place, nightlatch.account
   WHERE place.after IS NULL AND account.epoch_at >= place.now - $3 AND account.epoch > 1`
 const PURGE_TOKENS = sql`
   DELETE FROM nightlatch.one_time_token WHERE hash IN
@@ -86,6 +86,7 @@ export async function readRevocations(
       accountId: readId(row.account_id),
       epoch: Number(row.epoch),
     })),
+    notBefore: Number(head?.not_before),
     now: Number(head?.now),
     cursor: `${head?.server}@${head?.oldest}`,
   }

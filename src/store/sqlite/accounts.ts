@@ -1,6 +1,6 @@
 import { sql } from "../../core/statement.ts"
 import { readAccount, toBlob } from "../rows.ts"
-import type { Account, Changed, Store } from "../store.ts"
+import type { Account, Changed, ImportedAccount, Store } from "../store.ts"
 import { dropOutstanding, endSessions, forgetTraces } from "./end.ts"
 import { countEvent, writeEvents } from "./events.ts"
 import type { Executor } from "./executor.ts"
@@ -14,6 +14,11 @@ const LIST = sql`
 const INSERT = sql`
   INSERT INTO account (id, email, password_hash, roles, epoch_at, created_at, verified_at)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+const IMPORT = sql`
+  INSERT INTO account (id, email, password_hash, roles, epoch_at, created_at, verified_at, disabled_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+/** The condition is that of its index. */
+const COUNT_FOREIGN = sql`SELECT count(*) AS n FROM account WHERE substr(password_hash, 1, 10) <> '$argon2id$'`
 const SET_ROLES = sql`UPDATE account SET roles = ?, epoch = epoch + 1, epoch_at = ? WHERE id = ?`
 const SET_DISABLED = sql`UPDATE account SET disabled_at = ?, epoch = epoch + 1, epoch_at = ? WHERE id = ?`
 const DELETE = sql`DELETE FROM account WHERE id = ?`
@@ -49,6 +54,33 @@ export function createAccount(
   writeEvents(db, now, input.events)
   if (input.mail !== undefined) insertMail(db, now, input.mail)
   return { kind: "created", account }
+}
+
+export function importAccounts(
+  db: Executor,
+  now: number,
+  input: readonly ImportedAccount[],
+): Awaited<ReturnType<Store["importAccounts"]>> {
+  return input.map((account) => {
+    const { changes } = db.run(
+      IMPORT,
+      toBlob(account.id),
+      account.email,
+      account.passwordHash,
+      JSON.stringify(account.roles),
+      now,
+      Math.min(account.createdAt ?? now, now),
+      account.verified ? now : null,
+      account.disabled ? now : null,
+    )
+    if (changes === 0) return "taken"
+    writeEvents(db, now, account.events)
+    return "created"
+  })
+}
+
+export function countForeignHashes(db: Executor): number {
+  return Number(db.first(COUNT_FOREIGN)?.n)
 }
 
 export function setRoles(db: Executor, now: number, input: Parameters<Store["setRoles"]>[0]): Changed {

@@ -1,10 +1,12 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
 import { requireStatement, type Statement } from "../../core/statement.ts"
 
 export type Value = SQLInputValue
 /** By position, or one record by name. */
 export type Parameters = readonly Value[] | readonly [Readonly<Record<string, Value>>]
 export type Row = Readonly<Record<string, Value>>
+
+const PAGES_AT_ONCE = 2_000
 
 /**
  * The only place that touches node:sqlite. It runs statements that `sql` made and nothing else, and it never uses `get()` or
@@ -40,6 +42,14 @@ export class Executor {
   /** A script of several statements without parameters. */
   script(statement: Statement): void {
     this.#database.exec(requireStatement(statement).text)
+  }
+
+  /** Writes all pages into another file, some at a time; without a transaction around it each write begins it anew. */
+  async copyTo(path: string, onProgress: (done: number, total: number) => void): Promise<void> {
+    await backup(this.#database, path, {
+      rate: PAGES_AT_ONCE,
+      progress: ({ totalPages, remainingPages }) => onProgress(totalPages - remainingPages, totalPages),
+    })
   }
 
   get inTransaction(): boolean {

@@ -14,6 +14,7 @@ import * as find from "./find.ts"
 import * as identities from "./identities.ts"
 import * as mail from "./mail.ts"
 import * as flows from "./mail-flow.ts"
+import * as mark from "./mark.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
 import { migrate, planMigration } from "./schema.ts"
 import * as sessions from "./sessions.ts"
@@ -129,6 +130,8 @@ function createStore(parts: {
     findAccountByEmail: read(find.findAccountByEmail),
     listAccounts: read(accounts.listAccounts),
     createAccount: write(accounts.createAccount),
+    importAccounts: write(accounts.importAccounts),
+    countForeignHashes: () => writer.read(() => accounts.countForeignHashes(db)),
     setRoles: write(accounts.setRoles),
     setDisabled: write(accounts.setDisabled),
     deleteAccount: write(accounts.deleteAccount),
@@ -175,6 +178,9 @@ function createStore(parts: {
     listEvents: read(events.listEvents),
     purge: write(upkeep.purge),
     readRevocations: readNow(upkeep.readRevocations),
+    readMark: () => writer.read(() => mark.readMark(db)),
+    raiseMark: () => writer.write(() => mark.raiseMark(db)),
+    startAnew: write(mark.startAnew),
     ping: () => writer.write(() => upkeep.ping(db)),
     describe: () => ({
       database: {

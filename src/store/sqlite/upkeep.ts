@@ -5,6 +5,7 @@ import type { Executor } from "./executor.ts"
 
 const REVOKED_SINCE = sql`
   SELECT id, revoked_at FROM session WHERE revoked_at IS NOT NULL AND revoked_at >= ? ORDER BY revoked_at`
+const NOT_BEFORE = sql`SELECT value FROM meta WHERE key = 'sessions_not_before'`
 const EPOCHS_SINCE = sql`SELECT id, epoch FROM account WHERE epoch_at >= ? AND epoch > 1`
 const PURGE_TOKENS = sql`
   DELETE FROM one_time_token WHERE hash IN (SELECT hash FROM one_time_token WHERE expires_at <= ? LIMIT ?)`
@@ -49,6 +50,7 @@ export function readRevocations(
     epochs: db
       .all(EPOCHS_SINCE, from)
       .map((row) => ({ accountId: readId(row.id), epoch: Number(row.epoch) })),
+    notBefore: Number(db.first(NOT_BEFORE)?.value),
     now,
     cursor: String(now),
   }

@@ -1,0 +1,86 @@
+/** What docs/ says, done: the commands of each page in a shell, and every link followed. */
+import assert from "node:assert/strict"
+import { execFile } from "node:child_process"
+import { existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { describe, it, type TestContext } from "node:test"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { openFolder } from "./service/process.ts"
+import { createDatabase, withServer } from "./store/postgres-server.ts"
+
+const run = promisify(execFile)
+const ROOT = fileURLToPath(new URL("..", import.meta.url))
+const page = (name: string) => readFileSync(join(ROOT, "docs", name), "utf8")
+const blocksOf = (text: string): string[] =>
+  [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block ?? "")
+
+/** A folder that is the project for npm, with data of its own. */
+function openCopy(t: TestContext): string {
+  const { path, remove } = openFolder()
+  t.after(remove)
+  for (const name of ["package.json", "src", "bin", "scripts", "node_modules"])
+    symlinkSync(join(ROOT, name), join(path, name))
+  return path
+}
+
+async function shell(folder: string, text: string): Promise<string> {
+  const { CI: _, ...environment } = process.env
+  const { stdout } = await run("bash", ["-euo", "pipefail", "-c", text], { cwd: folder, env: environment })
+  return stdout
+}
+
+describe("docs", () => {
+  it("link to what is there", () => {
+    let links = 0
+    for (const path of globSync("docs/*.md", { cwd: ROOT })) {
+      const text = readFileSync(join(ROOT, path), "utf8")
+      for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        links++
+        assert.ok(existsSync(resolve(ROOT, dirname(path), target)), `${path}: ${target}`)
+      }
+    }
+    assert.ok(links > 0)
+  })
+
+  it("disaster.md backs up, restores and acknowledges", async (t) => {
+    const folder = openCopy(t)
+    await shell(folder, "npm run -s nightlatch -- user invite ada@example.com")
+    const [backup = "", restore = "", acknowledge = ""] = blocksOf(page("disaster.md"))
+    const here = (text: string) => text.replaceAll("/tmp/", `${folder}/`)
+    assert.match(await shell(folder, here(backup)), /1 accounts, \d+ bytes, checked[\s\S]*1 accounts/)
+    assert.match(await shell(folder, here(restore)), /^Restored from [\s\S]*nothing had changed/)
+    assert.match(await shell(folder, acknowledge), /^The database is taken as it is/)
+  })
+
+  it("import.md imports", async (t) => {
+    const folder = openCopy(t)
+    const hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+    writeFileSync(join(folder, "users.csv"), `email,hash,verified\nada@example.com,${hash},true\n`)
+    const user = { email: "eve@example.com", emailVerified: true, passwordHash: "A".repeat(86), salt: "Bw==" }
+    writeFileSync(join(folder, "firebase.json"), JSON.stringify({ users: [user] }))
+    const config = [
+      `base64_signer_key: ${"B".repeat(86)}==,`,
+      "base64_salt_separator: Bw==,",
+      "rounds: 8,",
+      "mem_cost: 14,",
+    ]
+    writeFileSync(join(folder, "hash-config.txt"), `hash_config {\n  ${config.join("\n  ")}\n}\n`)
+    const [csv = "", firebase = ""] = blocksOf(page("import.md"))
+    assert.match(await shell(folder, csv), /1 would be imported[\s\S]*1 imported/)
+    assert.match(await shell(folder, firebase), /1 imported/)
+  })
+})
+
+withServer("docs, with PostgreSQL", () => {
+  it("move.md moves", async (t) => {
+    const folder = openCopy(t)
+    const database = await createDatabase()
+    t.after(() => database.drop())
+    await shell(folder, "npm run -s nightlatch -- user invite ada@example.com")
+    const [move = ""] = blocksOf(page("move.md"))
+    const here = move.replace(/postgres:\/\/\S+/, database.url)
+    assert.notEqual(here, move)
+    assert.match(await shell(folder, here), /^Moved to postgres:[^@]+, counted and compared: 1 account/)
+  })
+})
