@@ -9,13 +9,16 @@ import { codeOf, isFromServer, isOutdated, isWorthRepeating, unavailable } from 
 
 /**
  * READ COMMITTED: what a verb read before it waited for a lock is read again. The limits go with the transaction, because
- * a pooler hands the connection to somebody else afterwards: the server ends a statement, and a transaction whose program
- * has vanished, so that nothing stays locked.
+ * a pooler hands the connection to somebody else afterwards: the server ends a statement, a transaction whose program does
+ * nothing more, and one whose machine has vanished in the middle of a question, so that nothing stays locked.
  */
 const BEGIN = sql`
   BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
   SET LOCAL statement_timeout = 5000;
-  SET LOCAL idle_in_transaction_session_timeout = 10000`
+  SET LOCAL idle_in_transaction_session_timeout = 10000;
+  SET LOCAL tcp_keepalives_idle = 5;
+  SET LOCAL tcp_keepalives_interval = 2;
+  SET LOCAL tcp_keepalives_count = 3`
 const COMMIT = sql`COMMIT`
 const ROLLBACK = sql`ROLLBACK`
 const PROCESS = sql`SELECT pg_backend_pid() AS id`

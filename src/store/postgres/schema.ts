@@ -91,6 +91,7 @@ const FIRST: Statement = sql`
   CREATE INDEX outbox_recipient ON nightlatch.outbox (email, created_at);
   CREATE INDEX outbox_account ON nightlatch.outbox (account_id) WHERE account_id IS NOT NULL;
   CREATE INDEX outbox_created ON nightlatch.outbox (created_at);
+  CREATE INDEX outbox_total ON nightlatch.outbox (decoy, created_at) WHERE counted;
 
   CREATE TABLE nightlatch.mail_flow (
     id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
