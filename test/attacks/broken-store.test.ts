@@ -29,7 +29,7 @@ describe("a store that fails", () => {
         get(target, name: keyof Store) {
           const verb = target[name] as (...values: unknown[]) => Promise<unknown>
           if (
-            /^(?:claimMail|issueToken|finishMail|retryMail|readRevocations|purge|listDueDeletions|describe|close|ping)$/.test(
+            /^(?:claimMail|issueToken|finishMail|retryMail|readRevocations|purge|listDueDeletions|countForeignHashes|describe|close|ping)$/.test(
               name,
             )
           )
