@@ -34,7 +34,7 @@ describe("known and unknown", () => {
           return (...values: unknown[]) => {
             // The sender and the feed have their own time.
             if (
-              !/^(?:claimMail|issueToken|issueFlow|listDueDeletions|listEvents|finishMail|retryMail|readRevocations|purge|describe|close)$/.test(
+              !/^(?:claimMail|issueToken|issueFlow|listDueDeletions|countForeignHashes|listEvents|finishMail|retryMail|readRevocations|purge|describe|close)$/.test(
                 name,
               )
             )

@@ -90,7 +90,7 @@ type Found = Verifiable | Unusable
 type Captured = string | undefined
 
 function onMatch(form: RegExp, text: string, read: (captured: Captured[]) => Found): Found | undefined {
-  const match = form.exec(text)
+  const match = text.match(form)
   return match === null ? undefined : read(match.slice(1))
 }
 
