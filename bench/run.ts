@@ -54,6 +54,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   me: benchMe,
   rotation: benchRotation,
   postgres: benchPostgres,
+  million: benchMillion,
   "sign-in": benchSignIn,
   flood: benchFlood,
   enumeration: benchEnumeration,
@@ -194,6 +195,42 @@ async function benchPostgres(): Promise<readonly Row[]> {
   }
   await child.ask({ kind: "end" })
   await child.stop()
+  return rows
+}
+
+/** A refresh among a million sessions, and while half of them are cleared away. */
+async function benchMillion(): Promise<readonly Row[]> {
+  interface Found {
+    readonly ratios: readonly number[]
+    readonly bytes: number
+    readonly calls: number
+    readonly longest: number
+    readonly p50: number
+    readonly p99: number
+    readonly worst: number
+  }
+  const rows: Row[] = []
+  for (const engine of ["sqlite", "postgres"]) {
+    const child = await start("million.ts", [])
+    const { value } = await child.ask<Value<Found>>({ engine, rounds: ROUNDS })
+    await child.stop()
+    const { ratios, bytes, calls, longest, p50, p99, worst } = value
+    const times = [longest, p50, p99, worst].map((each) => each.toFixed(1))
+    rows.push(
+      {
+        what: `${engine}: p50 of a refresh among 1,000,000 sessions / among none`,
+        value: `${median(ratios).toFixed(2)} (${spread(ratios)}); ${bytes.toFixed(0)} bytes a session`,
+        gate: "≤ 1.5",
+        holds: median(ratios) <= 1.5,
+      },
+      {
+        what: "clearing half of them away: longest of its steps; refresh meanwhile p50, p99, worst",
+        value: `${times[0]} ms of ${calls}; ${times[1]}, ${times[2]}, ${times[3]} ms`,
+        gate: "",
+        holds: undefined,
+      },
+    )
+  }
   return rows
 }
 
