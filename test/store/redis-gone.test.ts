@@ -130,6 +130,9 @@ withOwnRedis("a Redis that dies", () => {
         await delay(1)
       }
     }
+    t.after(() => {
+      running = false
+    })
     const clients = Array.from({ length: 20 }, () => client(key()))
     await delay(200)
     await server.kill()
@@ -266,6 +269,28 @@ withOwnRedis("a Redis that answers and does not count", () => {
       assert.equal(instance.logged.filter((line) => line.startsWith("error")).length, 1)
     })
   }
+
+  it("is gone while it is loading, and counts on with what it loaded", async (t) => {
+    // Slow enough that it is seen: a millisecond a key.
+    const slow = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"]
+    const loading = await startRedis(...slow)
+    t.after(() => loading.close())
+    const instance = await open(t, loading.url)
+    const whom = key()
+    for (let count = 0; count < 5; count++) await instance.shared.take("x", five, whom)
+    const filler = await openAdmin(loading.url)
+    await Promise.all(Array.from({ length: 4_000 }, (_, at) => filler.set(`filler ${at}`, "x")))
+    await filler.sendCommand(["SAVE"])
+    filler.destroy()
+    await loading.kill()
+    await until("gone", () => gone(instance))
+    await loading.start()
+    await until("it says so", () => /\(LOADING\)/.test(instance.shared.describe().gone ?? ""))
+    assert.equal((await instance.shared.take("other", five, key())).kind, "pass")
+    await until("back", () => !gone(instance))
+    const fresh = await open(t, loading.url)
+    assert.equal((await fresh.shared.take("x", five, whom)).kind, "refusal", "it has not forgotten")
+  })
 
   it("forgot its scripts and its password was changed: the first is no matter, the second is told", async (t) => {
     const instance = await open(t, server.url)
