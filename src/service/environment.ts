@@ -20,7 +20,11 @@ const FILE_SUFFIX = "_FILE"
 const FORBIDDEN_MODE = 0o027
 
 // Set by the project's own test runs, which start services below them.
-const NOT_SETTINGS: ReadonlySet<string> = new Set(["NIGHTLATCH_TEST_SCALE", "NIGHTLATCH_TEST_STORE"])
+const NOT_SETTINGS: ReadonlySet<string> = new Set([
+  "NIGHTLATCH_TEST_SCALE",
+  "NIGHTLATCH_TEST_STORE",
+  "NIGHTLATCH_TEST_SERVICES",
+])
 
 /**
  * Reads the settings out of the environment and `.env`, the environment first. A variable with our prefix that no setting

@@ -3,12 +3,13 @@ import assert from "node:assert/strict"
 import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
+import { MAY_LOOK } from "../services.ts"
 
 export const CHROMIUM: string | undefined = [
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
-].find((path) => existsSync(path))
+].find((path) => MAY_LOOK && existsSync(path))
 
 /** For `describe`: skipped where there is no Chromium, unless services are required. */
 export const SKIP: { skip: string | false } = {

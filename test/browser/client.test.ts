@@ -3,18 +3,16 @@
  * refreshes in each browser, the normal one 10. The page's program is README's.
  */
 import assert from "node:assert/strict"
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import type { RequestListener } from "node:http"
 import { before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { chromium } from "playwright-core"
 import { emitClient } from "../client/emit.ts"
 import { openStage, PASSWORD, signUp } from "../flows/stage.ts"
+import { CHROMIUM } from "./chromium.ts"
 import { FIREFOX, launchFirefox, type Tabs } from "./firefox.ts"
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
-  existsSync(path),
-)
 const REFRESHES = process.env.NIGHTLATCH_TEST_SCALE === "long" ? 60 : 10
 const README = readFileSync(fileURLToPath(new URL("../../README.md", import.meta.url)), "utf8")
 const PROGRAM = /^```js\n([\s\S]*?createClient[\s\S]*?)^```$/m.exec(README)?.[1] ?? ""

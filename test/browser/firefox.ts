@@ -6,9 +6,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
+import { MAY_LOOK } from "../services.ts"
 
-export const FIREFOX: string | undefined = ["/usr/bin/firefox-esr", "/usr/bin/firefox"].find((path) =>
-  existsSync(path),
+export const FIREFOX: string | undefined = ["/usr/bin/firefox-esr", "/usr/bin/firefox"].find(
+  (path) => MAY_LOOK && existsSync(path),
 )
 
 /** Nothing leaves the machine: all but loopback would go through a proxy that is not there. */

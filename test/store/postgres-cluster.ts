@@ -5,6 +5,7 @@ import { createServer } from "node:net"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import pg from "pg"
+import { MAY_LOOK } from "../services.ts"
 
 const SETTLE_MS = 30_000
 
@@ -17,7 +18,8 @@ export interface Cluster {
   remove(): Promise<void>
 }
 
-const newestBinaries = (): string | undefined => globSync("/usr/lib/postgresql/*/bin").sort().at(-1)
+const newestBinaries = (): string | undefined =>
+  MAY_LOOK ? globSync("/usr/lib/postgresql/*/bin").sort().at(-1) : undefined
 
 export function canMakeCluster(): boolean {
   return newestBinaries() !== undefined && unprivileged() !== undefined

@@ -9,11 +9,12 @@ import { after, before, describe, it } from "node:test"
 import { toBase64url } from "../../src/core/bytes.ts"
 import { openPostgres } from "../../src/store/postgres/index.ts"
 import { storeContract } from "../../src/testing/store-contract.ts"
+import { MAY_LOOK } from "../services.ts"
 import { openOnClock } from "./postgres-clock.ts"
 import { freePort, unprivileged } from "./postgres-cluster.ts"
 import { ask, createDatabase, type Database, withServer } from "./postgres-server.ts"
 
-const PGBOUNCER = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].find((path) => existsSync(path))
+const PGBOUNCER = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].find((path) => MAY_LOOK && existsSync(path))
 const user = unprivileged()
 const pause = (milliseconds: number) => new Promise((later) => setTimeout(later, milliseconds))
 

@@ -7,6 +7,7 @@ import { type AddressInfo, connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
+import { MAY_LOOK } from "../services.ts"
 
 /** Debian's `nobody`: a server started by root has no need of its rights. */
 const NOBODY = 65_534
@@ -23,9 +24,11 @@ export interface RedisServer {
 }
 
 /** Whether a server of our own can be started here. */
-const canStart = spawnSync("redis-server", ["--version"]).status === 0
+const canStart = MAY_LOOK && spawnSync("redis-server", ["--version"]).status === 0
 
-const found = process.env.REDIS_URL ?? ((await answers(6379)) ? "redis://127.0.0.1:6379" : undefined)
+const found = !MAY_LOOK
+  ? undefined
+  : (process.env.REDIS_URL ?? ((await answers(6379)) ? "redis://127.0.0.1:6379" : undefined))
 
 /** For tests that share a server with others. */
 export function withRedis(name: string, body: () => void): void {
