@@ -43,25 +43,26 @@ export function redisBuckets(connection: RedisConnection, namespace: string): Sh
       const rest = [String(wanted.length)]
       for (const { id } of wanted) rest.push(namespace + Buffer.from(id, "latin1").toString("base64url"))
       for (const { intervalMs, burst } of wanted) rest.push(String(intervalMs), String(burst))
-      return connection
-        .send(["EVALSHA", DIGEST, ...rest])
-        .catch((error: unknown) => {
-          // After a restart of Redis the script is not there; EVAL leaves it behind.
-          if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error
-          return connection.send(["EVAL", SCRIPT, ...rest])
+      const answered = (answer: unknown) => read(answer, wanted.length)
+      return connection.send(["EVALSHA", DIGEST, ...rest]).then(answered, (error: unknown) => {
+        // After a restart of Redis the script is not there; EVAL leaves it behind.
+        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw unavailable(error)
+        return connection.send(["EVAL", SCRIPT, ...rest]).then(answered, (other: unknown) => {
+          throw unavailable(other)
         })
-        .then((answer) => read(answer, wanted.length))
-        .catch((error: unknown) => {
-          throw new UnavailableError(reasonOf(error), error)
-        })
+      })
     },
   }
+}
+
+function unavailable(error: unknown): UnavailableError {
+  return new UnavailableError(reasonOf(error), error)
 }
 
 function read(answer: unknown, count: number): SharedTake {
   const numbers = Array.isArray(answer) ? answer.map(Number) : []
   if (numbers.length !== count + HEAD || !numbers.every(Number.isFinite)) {
-    throw new LinkError("it answers with something else than was asked for")
+    throw unavailable(new LinkError("it answers with something else than was asked for"))
   }
   const [passed, seconds = 0, microseconds = 0, ...full] = numbers
   return {
