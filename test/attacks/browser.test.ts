@@ -155,7 +155,7 @@ describe("garbage", () => {
   const paths = () =>
     fc.constantFrom("/", "/x", "/auth", ...stage.latch.routes.map(({ path }) => path.replace(/:\w+/, "x")))
   /** Of these somebody is signed out; the others are tried with a session as well. */
-  const LEAVING = new Set(["/auth/logout", "/auth/sign-out"])
+  const LEAVING = new Set(["/auth/logout", "/auth/form/sign-out"])
   const ascii = fc.string({
     unit: fc.integer({ min: 33, max: 126 }).map((code) => String.fromCharCode(code)),
     maxLength: 200,
