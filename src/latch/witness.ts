@@ -5,10 +5,11 @@
  * which ends every session). Limit: what happened since the last rise, at most a minute without a revocation, is not told.
  */
 import { randomBytes } from "node:crypto"
-import { mkdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { open, rename } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import * as z from "zod"
+import { makeFolder } from "../checklist/database/index.ts"
 import type { Logger } from "../core/logger.ts"
 import { MisuseError } from "../core/misuse.ts"
 import type { DatabasePlace, Mark, Store } from "../store/store.ts"
@@ -45,7 +46,7 @@ export function readWitness(path: string): Mark | undefined {
 
 /** Whole or not at all, also when the machine loses power. */
 export async function writeWitness(path: string, { lineage, counter }: Mark): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(path))
   // Instances that share a folder write at the same moment.
   const fresh = `${path}.${randomBytes(4).toString("hex")}`
   const file = await open(fresh, "wx", MODE)

@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { makeFolder } from "../checklist/database/index.ts"
 import type { Configuration } from "./configuration.ts"
 import { databaseOf } from "./database.ts"
 
@@ -15,8 +16,7 @@ export function writeInboxKey(configuration: Configuration, key: string | undefi
   const folder = database.kind === "sqlite" ? dirname(database.path) : join(configuration.folder, "data")
   const path = join(folder, "inbox-key")
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
-    if (made !== undefined) writeFileSync(join(folder, ".gitignore"), "*\n", { mode: 0o600, flag: "wx" })
+    makeFolder(folder)
     removeInboxKey(path)
     writeFileSync(path, `${key}\n`, { mode: 0o600, flag: "wx" })
     chmodSync(path, 0o600)

@@ -5,21 +5,12 @@
  * that mends it.
  * Source: ASVS 13.2.4 and 13.3.1.
  */
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readSync,
-  type Stats,
-  statSync,
-  writeFileSync,
-} from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import type { Faults } from "../../core/misuse.ts"
+import { makeFolder } from "./folder.ts"
 
 const FILE_MODE = 0o600
-const FOLDER_MODE = 0o700
 
 const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
@@ -36,9 +27,7 @@ export function prepareFile(path: string, faults: Faults): void {
   const file = resolve(path)
   const folder = dirname(file)
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: FOLDER_MODE })
-    // Password hashes and the inbox's key lie here: a folder of ours does not wait for somebody's .gitignore.
-    if (made !== undefined) writeFileSync(join(folder, ".gitignore"), "*\n", { mode: FILE_MODE, flag: "wx" })
+    makeFolder(folder)
     create(file)
     const found = statSync(file)
     if (!found.isFile()) {
