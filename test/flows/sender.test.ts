@@ -56,12 +56,16 @@ describe("a store that fails while a mail is sent", () => {
 /** Moves the clock until the sender has tried again; the newest credential counts. */
 async function untilMailed(stage: Awaited<ReturnType<typeof openStage>>, flow: boolean): Promise<string> {
   const patience = performance.now() + 60_000
+  let ticked = Number.NEGATIVE_INFINITY
   for (;;) {
     const mail = stage.latch.inbox?.list()[0]
     const credential = flow ? mail?.code : mail?.link?.split("token=")[1]
     if (credential !== undefined) return credential
     assert.ok(performance.now() < patience, "the mail never came")
+    await new Promise((later) => setTimeout(later, 100))
+    // The sender looks every five seconds; a clock that runs ahead of it would end the flow before its mail is sent.
+    if (performance.now() - ticked < 7_000) continue
     await stage.tick(70_000)
-    await new Promise((later) => setTimeout(later, 500))
+    ticked = performance.now()
   }
 }
