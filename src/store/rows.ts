@@ -1,4 +1,5 @@
 import { fromBase64url, toBase64url } from "../core/bytes.ts"
+import type { EventType, SecurityEvent } from "../core/event.ts"
 import { UnavailableError } from "../core/unavailable.ts"
 import type { Account, EndReason, MailFlow, MailFlowPurpose, StoredSession } from "./store.ts"
 
@@ -101,5 +102,22 @@ export function readFlow(row: Row): MailFlow {
     createdAt: Number(row.created_at),
     expiresAt: Number(row.expires_at),
     triesLeft: TRIES - Number(row.tries),
+  }
+}
+
+export function readEvent(row: Row): SecurityEvent {
+  const accountId = readIdOrNull(row.account_id)
+  const sessionId = readIdOrNull(row.session_id)
+  const detail = typeof row.detail === "string" ? JSON.parse(row.detail) : row.detail
+  return {
+    id: Number(row.id),
+    at: Number(row.at),
+    type: String(row.type) as EventType,
+    count: Number(row.count),
+    ...(accountId === null ? {} : { accountId }),
+    ...(sessionId === null ? {} : { sessionId }),
+    ...(typeof row.address_prefix === "string" ? { addressPrefix: row.address_prefix } : {}),
+    ...(typeof row.client === "string" ? { client: row.client } : {}),
+    ...(detail === null ? {} : { detail: detail as Record<string, string | number> }),
   }
 }

@@ -1,8 +1,8 @@
-import type { EventType, NewEvent, SecurityEvent } from "../../core/event.ts"
+import type { NewEvent, SecurityEvent } from "../../core/event.ts"
 import { sql } from "../../core/statement.ts"
-import { readIdOrNull, toBlob, toBlobOrNull } from "../rows.ts"
+import { readEvent, toBlob, toBlobOrNull } from "../rows.ts"
 import type { Store } from "../store.ts"
-import type { Executor, Row } from "./executor.ts"
+import type { Executor } from "./executor.ts"
 
 const INSERT = sql`
   INSERT INTO event (at, type, account_id, session_id, address_prefix, client, detail, minute)
@@ -69,22 +69,4 @@ export function listEvents(db: Executor, page: Parameters<Store["listEvents"]>[0
       ? db.all(LIST, before, page.limit)
       : db.all(LIST_ACCOUNT, toBlob(page.accountId), before, page.limit)
   return rows.map(readEvent)
-}
-
-function readEvent(row: Row): SecurityEvent {
-  const accountId = readIdOrNull(row.account_id)
-  const sessionId = readIdOrNull(row.session_id)
-  return {
-    id: Number(row.id),
-    at: Number(row.at),
-    type: String(row.type) as EventType,
-    count: Number(row.count),
-    ...(accountId === null ? {} : { accountId }),
-    ...(sessionId === null ? {} : { sessionId }),
-    ...(typeof row.address_prefix === "string" ? { addressPrefix: row.address_prefix } : {}),
-    ...(typeof row.client === "string" ? { client: row.client } : {}),
-    ...(typeof row.detail === "string"
-      ? { detail: JSON.parse(row.detail) as Record<string, string | number> }
-      : {}),
-  }
 }
