@@ -28,6 +28,9 @@ function filesOf(asked: readonly string[]): string[] {
 const files = filesOf(process.argv.slice(2))
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const skips: string[] = []
+const durations: { file: string; seconds: number }[] = []
+/** What a file may take before its time is printed: where to look when the whole takes too long. */
+const SLOW_SECONDS = 10
 const began = performance.now()
 
 if (files.length === 0) {
@@ -53,6 +56,9 @@ if (files.length === 0) {
     counts.failed++
     failures.write({ type: "test:fail", data: event })
   })
+  stream.on("test:summary", ({ file, duration_ms }) => {
+    if (file !== undefined) durations.push({ file: place(file), seconds: duration_ms / 1000 })
+  })
   stream.on("test:diagnostic", ({ message, file }) => {
     // What a test has counted: files read, states explored. The runner's own totals have no file.
     if (
@@ -66,6 +72,9 @@ if (files.length === 0) {
   failures.end()
 }
 
+durations.sort((a, b) => b.seconds - a.seconds)
+for (const { file, seconds } of durations.filter((each) => each.seconds >= SLOW_SECONDS))
+  console.log(`${seconds.toFixed(0).padStart(4)} s  ${file}`)
 for (const skip of skips) console.log(`skipped  ${skip}`)
 console.log(`${files.length} files in ${((performance.now() - began) / 1000).toFixed(0)} s`)
 if (counts.passed + counts.failed === 0) {
