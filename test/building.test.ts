@@ -9,7 +9,6 @@ const ROOT = resolve(import.meta.dirname, "..")
 /** Request-time rooms may name these others; everything not listed is refused. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   header: ["https"],
-  "rate-limit": ["proxy"],
 }
 
 const ALL_ROOMS = "checklist"

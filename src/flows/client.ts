@@ -1,4 +1,4 @@
-import { prefixOf } from "../checklist/proxy/index.ts"
+import { prefixOf } from "../core/address.ts"
 import type { RequestView } from "../core/request.ts"
 
 /** Most telling first: every browser also calls itself one of the later ones. */

@@ -5,8 +5,9 @@
  * Source: ASVS 13.4.5, 3.3.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import { isLocalPeer, networkOf } from "../checklist/proxy/index.ts"
+import { isLocalPeer } from "../checklist/proxy/index.ts"
 import { createLimiter, parseRate } from "../checklist/rate-limit/index.ts"
+import { networkOf } from "../core/address.ts"
 import { equalBytes, fromBase64url, labelledHmac, toBase64url } from "../core/bytes.ts"
 import type { Clock } from "../core/clock.ts"
 import { Faults } from "../core/misuse.ts"

@@ -1,4 +1,3 @@
-export { networkOf, normaliseAddress, parseAddress, prefixOf, UNKNOWN } from "./address.ts"
 export { isLocalPeer } from "./local-peer.ts"
 export { type ProxyOptions, type ProxyPolicy, readProxy } from "./options.ts"
 export { type Client, clientOf, state } from "./proxy.ts"

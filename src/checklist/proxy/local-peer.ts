@@ -4,9 +4,10 @@
  * very machine, by the configured loopback name, without any sign that somebody passed it on.
  * Source: ASVS 13.4.5; CVE-2018-5702 (DNS rebinding).
  */
+
+import { normaliseAddress } from "../../core/address.ts"
 import { isLoopback } from "../../core/loopback.ts"
 import type { RequestHead } from "../../core/request.ts"
-import { normaliseAddress } from "./address.ts"
 
 /** Whatever a proxy in front leaves behind: with one of these, the peer is the proxy and not the developer. */
 const FORWARDING_HEADERS = [

@@ -1,6 +1,6 @@
 import * as z from "zod"
+import { type Address, formatAddress, maskOf, parseAddress } from "../../core/address.ts"
 import { type Faults, readBySchema } from "../../core/misuse.ts"
-import { type Address, formatAddress, maskOf, parseAddress } from "./address.ts"
 
 export interface ProxyOptions {
   /**

@@ -2,10 +2,10 @@ import assert from "node:assert/strict"
 import { isIP } from "node:net"
 import { test } from "node:test"
 import fc from "fast-check"
+import { formatAddress, networkOf, normaliseAddress, parseAddress } from "../../core/address.ts"
 import { Faults } from "../../core/misuse.ts"
 import type { RequestHead } from "../../core/request.ts"
-import { formatAddress, parseAddress } from "./address.ts"
-import { clientOf, networkOf, normaliseAddress, readProxy } from "./index.ts"
+import { clientOf, readProxy } from "./index.ts"
 
 const numRuns = process.env.NIGHTLATCH_TEST_SCALE === "long" ? 200_000 : 2000
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { networkOf, normaliseAddress, prefixOf } from "../../core/address.ts"
 import type { Facts } from "../../core/facts.ts"
 import { Faults } from "../../core/misuse.ts"
 import type { RequestHead } from "../../core/request.ts"
-import { clientOf, networkOf, normaliseAddress, prefixOf, readProxy, state } from "./index.ts"
+import { clientOf, readProxy, state } from "./index.ts"
 
 interface Sent {
   readonly peer?: string

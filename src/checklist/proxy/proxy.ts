@@ -5,9 +5,17 @@
  * ends the walk at the last one that could be believed.
  * Source: ASVS 4.1.3, 15.3.4; RFC 7239, section 8.1.
  */
+
+import {
+  type Address,
+  formatAddress,
+  maskOf,
+  normaliseAddress,
+  parseAddress,
+  UNKNOWN,
+} from "../../core/address.ts"
 import type { Facts, LineState } from "../../core/facts.ts"
 import type { RequestHead } from "../../core/request.ts"
-import { type Address, formatAddress, maskOf, normaliseAddress, parseAddress, UNKNOWN } from "./address.ts"
 import { MAX_HOPS, type ProxyPolicy } from "./options.ts"
 
 export interface Client {

@@ -1,5 +1,5 @@
+import { prefixOf, UNKNOWN } from "../../core/address.ts"
 import type { Clock } from "../../core/clock.ts"
-import { prefixOf, UNKNOWN } from "../proxy/index.ts"
 import { BucketTable } from "./bucket-table.ts"
 import { waitOf } from "./gcra.ts"
 import type { LimitBook } from "./limit-book.ts"

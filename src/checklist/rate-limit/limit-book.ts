@@ -1,5 +1,5 @@
+import { networkOf, UNKNOWN } from "../../core/address.ts"
 import { MisuseError } from "../../core/misuse.ts"
-import { networkOf, UNKNOWN } from "../proxy/index.ts"
 import { LimitAnswers } from "./answer.ts"
 import type { KeyedHash } from "./keyed-hash.ts"
 import { multiplyRate, type Rate } from "./rate.ts"

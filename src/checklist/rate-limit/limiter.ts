@@ -5,9 +5,10 @@
  * nothing; several limits consume only together; memory is bounded. The algorithm is GCRA (ITU-T I.371): one number a key,
  * no windows to straddle. Source: ASVS 6.3.1, 2.4.1; RFC 6585; draft-ietf-httpapi-ratelimit-headers.
  */
+
+import { UNKNOWN } from "../../core/address.ts"
 import type { Clock } from "../../core/clock.ts"
 import { PASS, type Pass, type Refusal } from "../../core/verdict.ts"
-import { UNKNOWN } from "../proxy/index.ts"
 import type { LimitAnswers } from "./answer.ts"
 import { Buckets, type Place } from "./buckets.ts"
 import { leftOf, passOf, passOfAll, refusalOf, secondsOf, waitOf } from "./gcra.ts"
