@@ -142,6 +142,8 @@ const ROWS: readonly Row[] = [
   [{ proxy: { trusted: ["0.0.0.0/0"] } }, "proxy.trusted.0", "proxy.too_wide"],
   [{ proxy: { trusted: ["10.0.0.1/8"] } }, "proxy.trusted.0", "proxy.block"],
   [{ proxy: { trusted: ["loopback"] } }, "proxy.trusted.0", "proxy.block"],
+  [{ proxy: { trusted: ["nginx", "cloudfare"] } }, "proxy.trusted.1", "proxy.block"],
+  [{ proxy: { trusted: ["34.64.0.0/10"] } }, "proxy.trusted.0", "proxy.too_wide"],
   [{ rateLimit: { perAddress: "many" } }, "rateLimit.perAddress", "rate-limit.rate"],
   [{ rateLimit: { login: { perAccount: "5/min" } } }, "rateLimit.login.perAccount", "rate-limit.rate"],
   [{ rateLimit: { login: { perAccount: "0/minute" } } }, "rateLimit.login.perAccount", "rate-limit.rate"],

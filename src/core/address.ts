@@ -45,6 +45,21 @@ export function normaliseAddress(text: string | undefined): string {
   return address.version === 4 && text.indexOf(":") < 0 ? text : formatAddress(address)
 }
 
+/**
+ * Whether it is one of the internet's: not of this machine, a private network, a provider's inside, a link or a group.
+ * Documentation addresses count as public, since they stand for such.
+ * Source: https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry
+ */
+export function isPublicAddress({ version, parts }: Address): boolean {
+  if (version === 6) {
+    const [first = 0] = parts
+    return (first & 0xe000) === 0x2000
+  }
+  const [a = 0, b = 0, c = 0] = parts
+  if (a === 192 && b === 0 && c === 0) return false
+  return isGlobalIpv4(parts) && !(a === 198 && (b === 18 || b === 19))
+}
+
 /** The client's network: an IPv4 /24 or an IPv6 /48, for events, fairness and overflow; `"unknown"` for anything else. */
 export function prefixOf(address: string): string {
   return networkOf(address, 24, 48)

@@ -57,7 +57,11 @@ export interface Facts {
         }
       | undefined
   }
-  readonly proxy: { readonly trusted: readonly string[] }
+  readonly proxy: {
+    readonly trusted: readonly string[]
+    /** A proxy that passes requests on and that nobody named: its address, what to name, whether a number of hops was given. */
+    readonly overlooked: { readonly peer: string; readonly name: string; readonly hops: boolean } | undefined
+  }
   readonly overload: {
     readonly bodyBytes: number
     readonly loopDelayMs: number

@@ -1,4 +1,5 @@
 import { BLOCKLIST_SIZE } from "../checklist/password/index.ts"
+import type { Overlooked } from "../checklist/proxy/index.ts"
 import type { Limiter, SharedLimiter } from "../checklist/rate-limit/index.ts"
 import type { Facts } from "../core/facts.ts"
 import type { StoreFacts } from "../store/store.ts"
@@ -16,6 +17,7 @@ export function readFacts(input: {
   readonly foreignHashes: number
   readonly limited: boolean
   readonly instances: Facts["instances"]
+  readonly overlooked: Overlooked
 }): Facts {
   const { policies, store, limiter } = input
   const { token, session, password, overload, cookie } = policies
@@ -61,7 +63,7 @@ export function readFacts(input: {
       capacity: limiter.capacity,
       shared: input.shared?.describe(),
     },
-    proxy: { trusted: policies.proxy.trusted },
+    proxy: { trusted: policies.proxy.trusted, overlooked: input.overlooked.last() },
     overload: {
       bodyBytes: overload.bodyBytes,
       loopDelayMs: overload.loopDelayMs,

@@ -8,7 +8,7 @@ import { checkHttps } from "../checklist/https/index.ts"
 import { createOauth, type ProviderTokens } from "../checklist/oauth/index.ts"
 import { createOverload, limitServer } from "../checklist/overload/index.ts"
 import { createPasswords } from "../checklist/password/index.ts"
-import { clientOf } from "../checklist/proxy/index.ts"
+import { clientOf, createOverlooked } from "../checklist/proxy/index.ts"
 import { createLimiter, createSharedLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
 import { createKnownDevices, createRevocations, createSessions } from "../checklist/session/index.ts"
 import { createTokens } from "../checklist/token/index.ts"
@@ -153,6 +153,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     })
     const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
     const overload = createOverload(policies.overload)
+    const overlooked = createOverlooked({ policy: policies.proxy, clock, logger })
 
     const development = policies.loopback && policies.mail.transport === "inbox"
     const inbox = development ? createInbox(clock) : undefined
@@ -240,7 +241,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       bearer: given.bearer ?? false,
       bodyBytes: policies.overload.bodyBytes,
       logger,
-      client: (head) => clientOf(policies.proxy, head),
+      client: (head) => clientOf(policies.proxy, head, overlooked.note),
       credentials: (head) =>
         policies.cookie.read(head.headerValues("cookie"), head.headerValues("authorization")),
       stripRefresh: (cookieHeader) => policies.cookie.stripRefresh(cookieHeader),
@@ -281,6 +282,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         foreignHashes: upkeep.foreignHashes,
         limited,
         instances: instances.facts(),
+        overlooked,
       })
     let closing: Promise<void> | undefined
     let limited = false

@@ -77,6 +77,15 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
       "Make another one: nightlatch secret",
     )
   }
+  const trusted = at(values, "proxy.trusted")
+  if (tlsFiles !== undefined && typeof trusted === "number" && trusted > 0) {
+    faults.add(
+      "configuration.hops_with_tls",
+      sources.get("proxy.trusted") ?? "proxy.trusted",
+      "the service itself speaks https, so clients connect to it directly and a number of hops lets them choose their address",
+      "Name the proxies that connect by https, for example by their CIDR blocks, or remove it.",
+    )
+  }
   const options = Object.fromEntries(Object.entries(values).filter(([key]) => !SERVICE_KEYS.has(key)))
   const all = { database: "./data/nightlatch.db", ...options, origin, secret }
   if (input.starts === true) addFaultsOfOptions(all, sources, faults)
@@ -86,7 +95,7 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
     host,
     sources,
     encrypted: tlsFiles !== undefined,
-    trusted: at(values, "proxy.trusted"),
+    trusted,
     notes,
   })
   faults.throwIfAny()

@@ -203,7 +203,7 @@ export const SETTINGS: readonly Setting[] = Object.freeze([
     "proxy.trusted",
     "list or number",
     "none",
-    "CIDR blocks of the proxies in front, or how many there are. Forwarding headers of all others are ignored.",
+    "CIDR blocks of the proxies in front, or a name (`nginx`, `cloudflare`, `cloudfront`, `fastly`, `aws-alb`, `gcp`, `fly`, `vercel`), or how many there are. Forwarding headers of all others are ignored.",
     z.union([wholeNumber, list]),
   ),
   setting(

@@ -175,8 +175,8 @@ describe("https by the service itself", () => {
 describe("https that would not work", () => {
   const folder = openFolder()
   after(() => folder.remove())
-  const start = async (words: readonly string[]) => {
-    const ran = await command(folder.path, ["serve", "--port", "0", ...words], "", { CI: "" })
+  const start = async (words: readonly string[], environment: Readonly<Record<string, string>> = {}) => {
+    const ran = await command(folder.path, ["serve", "--port", "0", ...words], "", { CI: "", ...environment })
     assert.equal(ran.code, 2, ran.out + ran.error)
     assert.doesNotMatch(ran.out + ran.error, /BEGIN|at file:/)
     return ran.out + ran.error
@@ -186,6 +186,10 @@ describe("https that would not work", () => {
   it("does not start, and every refusal names its fix", async () => {
     put(folder.path, localhost())
     assert.match(await start(["--tls-cert", "certificate.pem"]), /https\.half/)
+    assert.match(
+      await start(both, { NIGHTLATCH_TRUSTED_PROXIES: "1" }),
+      /NIGHTLATCH_TRUSTED_PROXIES: .*configuration\.hops_with_tls/,
+    )
     assert.match(await start([...both, "--origin", "http://localhost:3000"]), /https\.plain_origin/)
     assert.match(await start([...both, "--origin", "https://api.example.com"]), /https\.certificate_name/)
     assert.match(await start(["--tls-cert", "nowhere.pem", "--tls-key", "key.pem"]), /https\.unreadable/)

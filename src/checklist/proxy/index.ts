@@ -1,3 +1,6 @@
 export { isLocalPeer } from "./local-peer.ts"
 export { type ProxyOptions, type ProxyPolicy, readProxy } from "./options.ts"
-export { type Client, clientOf, state } from "./proxy.ts"
+export { createOverlooked, type Overlooked } from "./overlooked.ts"
+export { type Client, clientOf } from "./proxy.ts"
+export type { PublishedRanges } from "./published-ranges.ts"
+export { state } from "./state.ts"

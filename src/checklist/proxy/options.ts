@@ -1,24 +1,21 @@
 import * as z from "zod"
-import { type Address, formatAddress, maskOf, parseAddress } from "../../core/address.ts"
-import { type Faults, readBySchema } from "../../core/misuse.ts"
+import { formatAddress, isPublicAddress, parseAddress } from "../../core/address.ts"
+import { type Faults, nearest, readBySchema } from "../../core/misuse.ts"
+import { type Block, maskAddress } from "./block.ts"
+import { isPreset, PRESETS, type PresetName } from "./presets.ts"
 
 export interface ProxyOptions {
   /**
-   * Whose forwarding headers count. A list: CIDR blocks or addresses of the proxies, and `"unix"` for a proxy that comes
-   * over a Unix socket. A number from 0 to 10: how many proxies every request passes, when their addresses are not known;
-   * then nobody else may reach the port, since the count believes whoever connects. Default: nobody's.
+   * Whose forwarding headers count. A list: CIDR blocks or addresses of the proxies, `"unix"` for a proxy that comes over a
+   * Unix socket, or the name of what stands in front: `"nginx"`, `"cloudflare"`, `"cloudfront"`, `"fastly"`, `"aws-alb"`,
+   * `"gcp"`, `"fly"`, `"vercel"`. A number from 0 to 10: how many proxies every request passes, when their addresses are not
+   * known; it counts only for connections from private addresses. Default: nobody's.
    */
-  readonly trusted?: number | readonly string[]
-}
-
-/** A network as the bits that its members share. */
-interface Block {
-  readonly network: Address
-  readonly bits: number
+  readonly trusted?: number | readonly (PresetName | (string & {}))[]
 }
 
 export interface ProxyPolicy {
-  /** As written, for the checklist: `10.0.0.0/8`, `unix`, `2 hops`. */
+  /** As written, for the checklist: `10.0.0.0/8`, `unix`, `cloudflare (2023-09-28)`, `2 hops`. */
   readonly trusted: readonly string[]
   /** How many entries from the right are trusted, counting the peer; 0 when a list decides. */
   readonly hops: number
@@ -29,19 +26,19 @@ export interface ProxyPolicy {
 /** More proxies than any deployment has: a larger number is a mistake, and each one more believes one more stranger. */
 export const MAX_HOPS = 10
 
-// A block wider than these is "everybody" in disguise (0.0.0.0/1 twice, 2000::/3). fc00::/7 is the widest private one.
-const WIDEST_4 = 8
-const WIDEST_6 = 7
+// A block wider than these is "everybody" in disguise (0.0.0.0/1 twice, 2000::/3). fc00::/7 is the widest private one; among
+// public ones Cloudflare's 104.16.0.0/13 and 2a06:98c0::/29 are the widest that a proxy's owner has for himself.
+const WIDEST = { private: { 4: 8, 6: 7 }, public: { 4: 12, 6: 28 } } as const
 
 const SCHEMA = z.strictObject({ trusted: z.union([z.number(), z.array(z.string())]).optional() })
 const NOBODY: ProxyPolicy = Object.freeze({ trusted: [], hops: 0, blocks: [], unix: false })
-const FIX = 'List the proxies like ["10.0.0.0/8", "fd00::/8"], or give their number.'
+const FIX = `List the proxies like ["10.0.0.0/8", "fd00::/8"], name one of ${Object.keys(PRESETS).join(", ")}, or give their number.`
 
 export function readProxy(input: unknown, faults: Faults): ProxyPolicy {
   const options = readBySchema(SCHEMA, input ?? {}, "proxy", faults)
   const trusted = options?.trusted
   if (trusted === undefined) return NOBODY
-  return typeof trusted === "number" ? readHops(trusted, faults) : readBlocks(trusted, faults)
+  return typeof trusted === "number" ? readHops(trusted, faults) : readList(trusted, faults)
 }
 
 function readHops(hops: number, faults: Faults): ProxyPolicy {
@@ -59,21 +56,40 @@ function readHops(hops: number, faults: Faults): ProxyPolicy {
   return Object.freeze({ ...NOBODY, trusted: [`${hops} ${hops === 1 ? "hop" : "hops"}`], hops })
 }
 
-function readBlocks(list: readonly string[], faults: Faults): ProxyPolicy {
+function readList(list: readonly string[], faults: Faults): ProxyPolicy {
+  const trusted: string[] = []
   const blocks: Block[] = []
+  let unix = false
   for (const [index, text] of list.entries()) {
-    if (text === "unix") continue
-    const block = readBlock(text, `proxy.trusted.${index}`, faults)
+    const path = `proxy.trusted.${index}`
+    if (isPreset(text)) {
+      const { ranges, ownEntries, clientHeader, asOf, unix: socket } = PRESETS[text]
+      trusted.push(asOf === undefined ? text : `${text} (${asOf})`)
+      for (const range of ranges) {
+        const block = readBlock(range, path, faults)
+        if (block !== undefined) blocks.push({ ...block, ownEntries, clientHeader })
+      }
+      unix ||= socket
+      continue
+    }
+    trusted.push(text)
+    if (text === "unix") {
+      unix = true
+      continue
+    }
+    const block = readBlock(text, path, faults)
     if (block !== undefined) blocks.push(block)
   }
-  return Object.freeze({ trusted: [...list], hops: 0, blocks, unix: list.includes("unix") })
+  return Object.freeze({ trusted, hops: 0, blocks, unix })
 }
 
 function readBlock(text: string, path: string, faults: Faults): Block | undefined {
   const [addressText = "", bitsText, ...rest] = text.split("/")
   const address = rest.length === 0 && !addressText.includes("%") ? parseAddress(addressText) : undefined
   if (address === undefined || (bitsText !== undefined && !/^(?:0|[1-9]\d{0,2})$/.test(bitsText))) {
-    faults.add("proxy.block", path, "it is neither an address nor a CIDR block", FIX)
+    const near = /^[a-z-]+$/i.test(text) ? nearest(text.toLowerCase(), Object.keys(PRESETS)) : undefined
+    const fix = near === undefined ? FIX : `Did you mean "${near}"?`
+    faults.add("proxy.block", path, "it is no address, no CIDR block and no proxy known by name", fix)
     return undefined
   }
   if (address.version === 4 && addressText.includes(":")) {
@@ -83,28 +99,24 @@ function readBlock(text: string, path: string, faults: Faults): Block | undefine
   }
   const whole = address.version === 4 ? 32 : 128
   const bits = bitsText === undefined ? whole : Number(bitsText)
-  const widest = address.version === 4 ? WIDEST_4 : WIDEST_6
-  if (bits > whole || bits < widest) {
-    const problem =
-      bits > whole ? `the prefix is longer than ${whole} bits` : "it trusts far too many addresses"
-    const fix =
-      bits > whole ? FIX : "Name the networks your proxies are in; whoever is trusted chooses their address."
-    faults.add(bits > whole ? "proxy.block" : "proxy.too_wide", path, problem, fix)
+  if (bits > whole) {
+    faults.add("proxy.block", path, `the prefix is longer than ${whole} bits`, FIX)
     return undefined
   }
   const network = maskAddress(address, bits)
+  if (bits < WIDEST[isPublicAddress(network) ? "public" : "private"][address.version]) {
+    faults.add(
+      "proxy.too_wide",
+      path,
+      "it trusts far too many addresses: whoever has one of them chooses the address he is known by",
+      "Name the networks your proxies are in.",
+    )
+    return undefined
+  }
   if (formatAddress(network) !== formatAddress(address)) {
     const problem = "the address has bits beyond the prefix"
     faults.add("proxy.block", path, problem, `Did you mean "${formatAddress(network)}/${bits}"?`)
     return undefined
   }
-  return { network, bits }
-}
-
-function maskAddress(address: Address, bits: number): Address {
-  const size = address.version === 4 ? 8 : 16
-  return {
-    version: address.version,
-    parts: address.parts.map((part, index) => part & maskOf(bits - index * size, size)),
-  }
+  return { network, bits, ownEntries: 0, clientHeader: undefined }
 }

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { networkOf, normaliseAddress, prefixOf } from "../../core/address.ts"
+import { formatAddress, isPublicAddress, networkOf, normaliseAddress, prefixOf } from "../../core/address.ts"
 import type { Facts } from "../../core/facts.ts"
+import { silentLogger } from "../../core/logger.ts"
 import { Faults } from "../../core/misuse.ts"
 import type { RequestHead } from "../../core/request.ts"
-import { clientOf, readProxy, state } from "./index.ts"
+import { contains } from "./block.ts"
+import { clientOf, createOverlooked, readProxy, state } from "./index.ts"
+import { PUBLIC_PRESETS } from "./presets.ts"
 
 interface Sent {
   readonly peer?: string
@@ -197,7 +200,11 @@ test("what would trust everybody, or nobody knows whom, stops the start and name
     [{ trusted: ["10.0.0.0/08"] }, "proxy.block", /List the proxies/],
     [{ trusted: ["10.0.0.0/8/8"] }, "proxy.block", /List the proxies/],
     [{ trusted: ["::ffff:10.0.0.0/104"] }, "proxy.block", /10\.0\.0\.0\//],
-    [{ trusted: ["cloudflare"] }, "proxy.block", /List the proxies/],
+    [{ trusted: ["Cloudflare"] }, "proxy.block", /"cloudflare"/],
+    [{ trusted: ["cloudfare"] }, "proxy.block", /"cloudflare"/],
+    [{ trusted: ["haproxy-of-mine"] }, "proxy.block", /nginx, cloudflare/],
+    [{ trusted: ["34.0.0.0/8"] }, "proxy.too_wide", /Name the networks/],
+    [{ trusted: ["2600::/20"] }, "proxy.too_wide", /Name the networks/],
     [{ trusted: ["fe80::1%eth0"] }, "proxy.block", /List the proxies/],
     [{ trusted: "10.0.0.0/8" }, "option.invalid", /./],
     [{ trusted: true }, "option.invalid", /./],
@@ -214,8 +221,134 @@ test("what would trust everybody, or nobody knows whom, stops the start and name
   }
 })
 
+test("a number of hops counts for private addresses, since anybody may come from a public one", () => {
+  for (const peer of [
+    "10.0.0.1",
+    "172.31.0.9",
+    "192.168.1.1",
+    "100.64.3.2",
+    "169.254.1.1",
+    "127.0.0.1",
+    "::1",
+    "fd00::5",
+    "fe80::1",
+  ])
+    assert.equal(clientOf(policyOf(1), headOf({ peer, forwarded: ["192.0.2.1"] })).address, "192.0.2.1", peer)
+  for (const peer of ["8.8.8.8", "172.32.0.1", "203.0.113.5", "2001:4860::1", "2606:4700::1"])
+    assert.deepEqual(
+      clientOf(policyOf(1), headOf({ peer, forwarded: ["192.0.2.1"], proto: ["https"] })),
+      { address: peer, secure: false },
+      peer,
+    )
+})
+
+test("a proxy known by name counts from its own networks, and as it writes its header", () => {
+  const table: [trusted: unknown, peer: string | undefined, sent: Partial<Sent>, expected: string][] = [
+    [["cloudflare"], "104.16.0.9", { forwarded: ["6.6.6.6, 192.0.2.1"] }, "192.0.2.1"],
+    [["cloudflare"], "2a06:98c7::9", { forwarded: ["192.0.2.1"] }, "192.0.2.1"],
+    [
+      ["cloudflare"],
+      "203.0.113.9",
+      { forwarded: ["6.6.6.6"], others: { "cf-connecting-ip": "6.6.6.6" } },
+      "203.0.113.9",
+    ],
+    [["cloudflare"], "10.0.0.1", { forwarded: ["6.6.6.6"] }, "10.0.0.1"],
+    [["cloudflare", "10.0.0.1"], "10.0.0.1", { forwarded: ["6.6.6.6, 192.0.2.1, 162.158.4.4"] }, "192.0.2.1"],
+    [["cloudfront"], "15.158.3.3", { forwarded: ["6.6.6.6, 192.0.2.1"] }, "192.0.2.1"],
+    [["cloudfront"], "2600:9000:5200::1", { forwarded: ["2001:db8::1"] }, "2001:db8::1"],
+    [["fastly"], "151.101.1.1", { forwarded: ["192.0.2.1"] }, "192.0.2.1"],
+    [["fastly"], "151.101.1.1", { forwarded: ["6.6.6.6, 192.0.2.1, 167.82.0.1"] }, "192.0.2.1"],
+    [["nginx"], "127.0.0.1", { forwarded: ["192.0.2.1"] }, "192.0.2.1"],
+    [["nginx"], "172.18.0.2", { forwarded: ["192.0.2.1"] }, "192.0.2.1"],
+    [["nginx"], undefined, { forwarded: ["192.0.2.1"] }, "192.0.2.1"],
+    [["nginx"], "203.0.113.9", { forwarded: ["6.6.6.6"] }, "203.0.113.9"],
+    [["aws-alb"], "10.0.7.7", { forwarded: ["6.6.6.6, 192.0.2.1"] }, "192.0.2.1"],
+    [["aws-alb"], "127.0.0.1", { forwarded: ["6.6.6.6"] }, "127.0.0.1"],
+    // The last entry is the load balancer itself.
+    [["gcp"], "35.191.1.1", { forwarded: ["6.6.6.6, 192.0.2.1, 203.0.113.80"] }, "192.0.2.1"],
+    [["gcp"], "35.191.1.1", { forwarded: ["6.6.6.6", "192.0.2.1", "203.0.113.80"] }, "192.0.2.1"],
+    [["gcp"], "35.191.1.1", { forwarded: ["203.0.113.80"] }, "35.191.1.1"],
+    [["gcp"], "35.191.1.1", { forwarded: ["garbage, 203.0.113.80"] }, "35.191.1.1"],
+    [
+      ["fly"],
+      "172.19.0.1",
+      { forwarded: ["6.6.6.6"], others: { "fly-client-ip": "192.0.2.1" } },
+      "192.0.2.1",
+    ],
+    [["fly"], "172.19.0.1", { forwarded: ["6.6.6.6"] }, "172.19.0.1"],
+    [
+      ["fly"],
+      "172.19.0.1",
+      { forwarded: [], others: { "fly-client-ip": "192.0.2.1, 6.6.6.6" } },
+      "172.19.0.1",
+    ],
+    [["fly"], "203.0.113.9", { forwarded: [], others: { "fly-client-ip": "6.6.6.6" } }, "203.0.113.9"],
+    [["vercel"], undefined, { forwarded: ["192.0.2.1"] }, "192.0.2.1"],
+  ]
+  for (const [trusted, peer, sent, expected] of table) {
+    const head = headOf({ ...sent, ...(peer === undefined ? {} : { peer }) })
+    assert.equal(clientOf(policyOf(trusted), head).address, expected, JSON.stringify([trusted, peer, sent]))
+  }
+  assert.deepEqual(policyOf(["cloudflare", "10.0.0.1"]).trusted, ["cloudflare (2023-09-28)", "10.0.0.1"])
+})
+
+test("published ranges are the providers' own: public, exact, and no range within another", () => {
+  for (const name of PUBLIC_PRESETS) {
+    const { blocks } = policyOf([name])
+    assert.ok(blocks.length > 3, name)
+    for (const block of blocks) {
+      assert.ok(isPublicAddress(block.network), `${name}: ${formatAddress(block.network)}`)
+      const around = blocks.filter((other) => other !== block && contains(other, block.network))
+      assert.deepEqual(
+        around.filter((other) => other.bits <= block.bits),
+        [],
+        formatAddress(block.network),
+      )
+    }
+  }
+})
+
+test("a proxy that nobody named is told from its address, and no client on the internet can pretend to be one", () => {
+  const table: [trusted: unknown, peer: string | undefined, sent: Partial<Sent>, name: string | undefined][] =
+    [
+      [undefined, "172.18.0.5", { forwarded: ["192.0.2.1"] }, "172.18.0.5"],
+      [undefined, "::ffff:127.0.0.1", { forwarded: ["192.0.2.1"] }, "127.0.0.1"],
+      [undefined, "172.18.0.5", { others: { forwarded: "for=192.0.2.1" } }, "172.18.0.5"],
+      [undefined, undefined, { forwarded: ["192.0.2.1"] }, "unix"],
+      [undefined, "104.16.0.9", { forwarded: ["192.0.2.1"] }, "cloudflare"],
+      [undefined, "35.191.0.9", { forwarded: ["192.0.2.1"] }, "gcp"],
+      [["10.0.0.1"], "10.0.0.2", { forwarded: ["192.0.2.1"] }, "10.0.0.2"],
+      [1, "104.16.0.9", { forwarded: ["192.0.2.1"] }, "cloudflare"],
+      [1, "10.0.0.2", { forwarded: ["192.0.2.1"] }, undefined],
+      [["10.0.0.1"], "10.0.0.1", { forwarded: ["192.0.2.1"] }, undefined],
+      [undefined, "203.0.113.9", { forwarded: ["192.0.2.1"] }, undefined],
+      [undefined, "8.8.8.8", { forwarded: ["127.0.0.1"], others: { forwarded: "for=10.0.0.1" } }, undefined],
+      [undefined, "172.18.0.5", {}, undefined],
+      [undefined, "not an address", { forwarded: ["192.0.2.1"] }, undefined],
+    ]
+  for (const [trusted, peer, sent, name] of table) {
+    const policy = policyOf(trusted)
+    let now = 0
+    const warnings: unknown[] = []
+    const logger = { ...silentLogger, warn: (fields: object) => warnings.push(fields) }
+    const overlooked = createOverlooked({ policy, clock: () => now, logger })
+    const head = headOf({ ...sent, ...(peer === undefined ? {} : { peer }) })
+    for (now = 0; now < 5_000; now += 500) clientOf(policy, head, overlooked.note)
+    assert.equal(overlooked.last()?.name, name, JSON.stringify([trusted, peer, sent]))
+    assert.equal(warnings.length, name === undefined ? 0 : 1)
+    const line = state({
+      proxy: { trusted: policy.trusted, overlooked: overlooked.last() },
+    } as unknown as Facts)
+    assert.equal(line.state, name === undefined ? "holds" : "fails")
+    if (name !== undefined) assert.ok(line.fix?.endsWith(`=${name}`), line.fix)
+    now += 11 * 60_000
+    assert.equal(overlooked.last(), undefined, "it is shown for ten minutes")
+  }
+})
+
 test("the checklist line tells whose headers count", () => {
-  const lineOf = (trusted: readonly string[]) => state({ proxy: { trusted } } as unknown as Facts)
+  const lineOf = (trusted: readonly string[]) =>
+    state({ proxy: { trusted, overlooked: undefined } } as unknown as Facts)
   assert.match(lineOf([]).why, /ignored/)
   assert.match(lineOf(["2 hops"]).why, /nobody but the proxies/)
   assert.match(lineOf(["10.0.0.0/8"]).why, /10\.0\.0\.0\/8/)

@@ -5,17 +5,16 @@
  * ends the walk at the last one that could be believed.
  * Source: ASVS 4.1.3, 15.3.4; RFC 7239, section 8.1.
  */
-
 import {
   type Address,
   formatAddress,
-  maskOf,
+  isPublicAddress,
   normaliseAddress,
   parseAddress,
   UNKNOWN,
 } from "../../core/address.ts"
-import type { Facts, LineState } from "../../core/facts.ts"
 import type { RequestHead } from "../../core/request.ts"
+import { type Block, contains } from "./block.ts"
 import { MAX_HOPS, type ProxyPolicy } from "./options.ts"
 
 export interface Client {
@@ -25,40 +24,79 @@ export interface Client {
   readonly secure: boolean
 }
 
-/** Who asks. Never refuses: what cannot be believed is ignored. */
-export function clientOf(policy: ProxyPolicy, head: RequestHead): Client {
+type Trust = Pick<Block, "ownEntries" | "clientHeader">
+/** A peer that adds nothing but its client. */
+const PLAIN: Trust = { ownEntries: 0, clientHeader: undefined }
+
+/**
+ * Who asks. Never refuses: what cannot be believed is ignored.
+ * @param onUntrusted hears of each request whose peer is believed nothing
+ */
+export function clientOf(
+  policy: ProxyPolicy,
+  head: RequestHead,
+  onUntrusted?: (head: RequestHead) => void,
+): Client {
   const peer = head.peerAddress
-  if (policy.hops === 0 && policy.blocks.length === 0 && !policy.unix) {
+  const trustsSomebody = policy.hops > 0 || policy.blocks.length > 0 || policy.unix
+  const parsed = !trustsSomebody || peer === undefined ? undefined : parseAddress(peer)
+  const trust = trustsSomebody ? trustOf(policy, peer, parsed) : undefined
+  if (trust === undefined) {
+    onUntrusted?.(head)
     return { address: normaliseAddress(peer), secure: head.encrypted }
   }
-  const peerParsed = peer === undefined ? undefined : parseAddress(peer)
-  if (!isTrustedPeer(policy, peer, peerParsed)) {
-    return { address: normaliseAddress(peer), secure: head.encrypted }
-  }
-  return { address: walk(policy, head, peerParsed), secure: isSecure(head) }
+  return { address: walk(policy, head, parsed, trust), secure: isSecure(head) }
 }
 
-function isTrustedPeer(policy: ProxyPolicy, peer: string | undefined, parsed: Address | undefined): boolean {
-  if (policy.hops > 0) return true
-  return parsed === undefined ? policy.unix && peer === undefined : isTrusted(policy, parsed)
+/**
+ * A number of hops believes whoever connects, so it counts only for those who cannot be a client on the internet: a proxy
+ * with a public address has to be named.
+ */
+function trustOf(
+  policy: ProxyPolicy,
+  peer: string | undefined,
+  parsed: Address | undefined,
+): Trust | undefined {
+  if (policy.hops > 0) return parsed === undefined || !isPublicAddress(parsed) ? PLAIN : undefined
+  if (parsed !== undefined) return blockOf(policy, parsed)
+  return policy.unix && peer === undefined ? PLAIN : undefined
 }
 
 /** From the peer leftwards through everything the header lines say, as one list. */
-function walk(policy: ProxyPolicy, head: RequestHead, peer: Address | undefined): string {
-  const lines = head.headerValues("x-forwarded-for")
+function walk(policy: ProxyPolicy, head: RequestHead, peer: Address | undefined, first: Trust): string {
+  if (first.clientHeader !== undefined) return named(head.headerValues(first.clientHeader), peer)
+  const previous = entriesFromTheRight(head.headerValues("x-forwarded-for"))
   const steps = policy.hops > 0 ? policy.hops : MAX_HOPS
   let believed = peer
-  let line = lines.length - 1
-  let rest = lines[line]
-  for (let step = 0; step < steps && rest !== undefined; step++) {
-    const comma = rest.lastIndexOf(",")
-    const next = parseEntry(comma < 0 ? rest : rest.slice(comma + 1))
+  let trust: Trust | undefined = first
+  for (let step = 0; step < steps && trust !== undefined; step++) {
+    for (let own = trust.ownEntries; own > 0; own--) previous()
+    const entry = previous()
+    const next = entry === undefined ? undefined : parseEntry(entry)
     if (next === undefined) break
     believed = next
-    if (policy.hops === 0 && !isTrusted(policy, next)) break
-    rest = comma < 0 ? lines[--line] : rest.slice(0, comma)
+    trust = policy.hops > 0 ? PLAIN : blockOf(policy, next)
   }
   return believed === undefined ? UNKNOWN : formatAddress(believed)
+}
+
+/** The one address of a header that a proxy sets; the proxy's own when it comes twice or is none. */
+function named([value, ...more]: readonly string[], peer: Address | undefined): string {
+  const client = value === undefined || more.length > 0 ? undefined : parseAddress(value.trim())
+  const believed = client ?? peer
+  return believed === undefined ? UNKNOWN : formatAddress(believed)
+}
+
+function entriesFromTheRight(lines: readonly string[]): () => string | undefined {
+  let line = lines.length - 1
+  let rest = lines[line]
+  return () => {
+    if (rest === undefined) return undefined
+    const comma = rest.lastIndexOf(",")
+    const entry = comma < 0 ? rest : rest.slice(comma + 1)
+    rest = comma < 0 ? lines[--line] : rest.slice(0, comma)
+    return entry
+  }
 }
 
 /** `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`, with blanks around. */
@@ -77,16 +115,8 @@ function parseEntry(text: string): Address | undefined {
   return /^\d{1,5}$/.test(entry.slice(colon + 1)) ? parseAddress(entry.slice(0, colon)) : undefined
 }
 
-function isTrusted(policy: ProxyPolicy, address: Address): boolean {
-  const size = address.version === 4 ? 8 : 16
-  return policy.blocks.some(
-    ({ network, bits }) =>
-      network.version === address.version &&
-      network.parts.every((part, index) => {
-        const own = address.parts[index] ?? 0
-        return (own & maskOf(bits - index * size, size)) === part
-      }),
-  )
+function blockOf(policy: ProxyPolicy, address: Address): Block | undefined {
+  return policy.blocks.find((block) => contains(block, address))
 }
 
 /**
@@ -97,22 +127,4 @@ function isSecure(head: RequestHead): boolean {
   const lines = head.headerValues("x-forwarded-proto")
   if (lines.length === 0) return head.encrypted
   return lines.every((line) => line.split(",").every((value) => value.trim().toLowerCase() === "https"))
-}
-
-/** Does the line of the checklist hold here and now? */
-export function state(facts: Facts): LineState {
-  const { trusted } = facts.proxy
-  if (trusted.length === 0) {
-    return {
-      state: "holds",
-      why: "No proxy is trusted: forwarding headers are ignored, the socket's address counts.",
-    }
-  }
-  if (/^\d+ hops?$/.test(trusted[0] ?? "")) {
-    return {
-      state: "holds",
-      why: `Forwarding headers count for ${trusted[0]}, as long as nobody but the proxies reaches this port.`,
-    }
-  }
-  return { state: "holds", why: `Forwarding headers count only from ${trusted.join(", ")}.` }
 }
