@@ -1,6 +1,7 @@
 /**
  * All that has to hold before a change lands. Every step runs, also after one that failed; the last line is the sum of the
- * tests, alone: `N passed, N failed, N skipped`. A failed step counts as one failed.
+ * tests, alone: `N passed, N failed, N skipped`. A failed step counts as one failed. `--tested`: `npm test` has just run on
+ * this machine with its services, so only what a machine without them shows is run of it again.
  */
 import { spawn } from "node:child_process"
 import { globSync } from "node:fs"
@@ -10,6 +11,8 @@ interface Step {
   readonly command: readonly string[]
   /** What the tests keep their rows in; it takes the services of a machine that has them. */
   readonly store?: "postgres" | "fleet"
+  /** As on a machine that has nothing but npm. */
+  readonly bare?: true
 }
 
 const node = process.execPath
@@ -17,6 +20,14 @@ const bin = (name: string) => `node_modules/${name}`
 const attacks = (...names: readonly string[]) => names.map((name) => `test/attacks/${name}.test.ts`)
 const FLEET_FLOWS = globSync("test/flows/*.test.ts").filter((path) => !path.endsWith("attempts.test.ts"))
 const services = process.env.REQUIRE_SERVICES === "1"
+const tested = process.argv.includes("--tested")
+/** Those that look for a service, and have to pass or be left out where there is none. */
+const LOOKING = [
+  "test/store",
+  "test/browser",
+  "test/docs.test.ts",
+  ...globSync("test/service/{postgres,move}.test.ts"),
+]
 const STEPS: readonly Step[] = [
   {
     name: "format and lint",
@@ -25,7 +36,9 @@ const STEPS: readonly Step[] = [
   { name: "types", command: [node, bin("typescript/bin/tsc")] },
   { name: "types in a browser", command: [node, bin("typescript/bin/tsc"), "-p", "tsconfig.client.json"] },
   { name: "unused code", command: [node, bin("knip/bin/knip.js")] },
-  { name: "tests", command: [node, "scripts/test.ts"] },
+  tested
+    ? { name: "tests without services", command: [node, "scripts/test.ts", ...LOOKING], bare: true }
+    : { name: "tests", command: [node, "scripts/test.ts"] },
   {
     name: "flows and attacks on PostgreSQL",
     command: [
@@ -74,13 +87,15 @@ process.exitCode = total.failed > 0 ? 1 : 0
 function runStep({
   command: [program = "", ...rest],
   store,
+  bare,
 }: Step): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
     let output = ""
-    const child = spawn(program, rest, {
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, ...(store === undefined ? {} : { NIGHTLATCH_TEST_STORE: store }) },
-    })
+    const { REQUIRE_SERVICES, ...without } = process.env
+    const env: NodeJS.ProcessEnv =
+      bare === true ? { ...without, NIGHTLATCH_TEST_SERVICES: "none" } : { ...process.env }
+    if (store !== undefined) env.NIGHTLATCH_TEST_STORE = store
+    const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"], env })
     child.stdout.setEncoding("utf8")
     child.stdout.on("data", (text: string) => {
       output += text
