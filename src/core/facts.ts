@@ -110,6 +110,12 @@ export interface PostgresFacts {
   readonly reach: Reach
   /** Whether the connection is encrypted with a certificate that was verified for the host's name. */
   readonly verified: boolean
+  /** Whether the server answered at an address of the internet. */
+  readonly publicAddress: boolean
+  /** Whether the server let us in without asking for a proof, as it would anybody who comes the same way. */
+  readonly trusting: boolean
+  /** Whether the password is a published default. */
+  readonly defaultPassword: boolean
   /** Whether the role may do anything on the server. */
   readonly superuser: boolean
   /** Whether the role may change the schema, and so its triggers. */

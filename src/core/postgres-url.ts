@@ -49,6 +49,22 @@ export function parsePostgresUrl(text: string): PostgresUrl | undefined {
   }
 }
 
+/** What images, tutorials and installers set, and what everybody tries first. */
+const DEFAULT_PASSWORDS = new Set(
+  "postgres postgresql password passw0rd p@ssw0rd admin root user test secret changeme change_me changethis example default docker mysecretpassword 1234 12345 123456 12345678 123456789 qwerty letmein nightlatch nightlatch_owner nightlatch_service".split(
+    " ",
+  ),
+)
+
+/** Whether the password is a published one, or follows from the URL's other parts. */
+export function hasDefaultPassword({ user, password, database }: PostgresUrl): boolean {
+  const guess = password.toLowerCase()
+  return (
+    guess !== "" &&
+    (DEFAULT_PASSWORDS.has(guess) || [user, database].some((part) => part.toLowerCase() === guess))
+  )
+}
+
 function reachOf(host: string): Reach {
   if (host.startsWith("/")) return "socket"
   return isLoopback(host.toLowerCase()) || host === "::1" ? "loopback" : "network"

@@ -144,6 +144,9 @@ test("the line tells who may do what on a server, and whether it was verified", 
     version: "15.4",
     reach: "network",
     verified: true,
+    publicAddress: false,
+    trusting: false,
+    defaultPassword: false,
     superuser: false,
     owner: false,
     durable: true,
@@ -153,6 +156,11 @@ test("the line tells who may do what on a server, and whether it was verified", 
   assert.equal(judged({ reach: "socket", verified: false }).state, "holds")
   assert.equal(judged({ verified: false }).state, "fails")
   assert.equal(judged({ superuser: true, owner: true }).state, "fails")
+  assert.match(judged({ publicAddress: true }).why, /address of the internet/)
+  assert.equal(judged({ publicAddress: true }).state, "fails")
+  assert.equal(judged({ reach: "loopback", defaultPassword: true }).state, "fails")
+  assert.equal(judged({ trusting: true }).state, "fails")
+  assert.equal(judged({ reach: "loopback", verified: false, trusting: true }).state, "weakened")
   assert.equal(judged({ owner: true }).state, "weakened")
   assert.equal(judged({ durable: false }).state, "weakened")
   assert.match(judged({ owner: true }).fix ?? "", /migrate --roles/)

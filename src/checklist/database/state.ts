@@ -6,7 +6,8 @@ export function state({ database }: Facts): LineState {
   return database.engine === "sqlite" ? ofFile(database) : ofServer(database)
 }
 
-function ofServer({ version, reach, verified, superuser, owner, durable }: PostgresFacts): LineState {
+function ofServer(facts: PostgresFacts): LineState {
+  const { version, reach, verified, superuser, owner, durable } = facts
   const how = {
     socket: "by a socket of this machine",
     loopback: "on this machine's loopback interface",
@@ -19,11 +20,32 @@ function ofServer({ version, reach, verified, superuser, owner, durable }: Postg
       fix: "Use sslmode=verify-full, with sslrootcert for a certificate authority of your own.",
     }
   }
+  if (facts.publicAddress) {
+    return {
+      state: "fails",
+      why: `PostgreSQL ${version} answers at an address of the internet: whoever learns the password comes in from anywhere.`,
+      fix: "Put the database into a private network of the service's, and name it by its address there.",
+    }
+  }
   if (superuser) {
     return {
       state: "fails",
       why: `PostgreSQL ${version} ${how}, as a superuser: whoever gets the URL owns the whole server.`,
       fix: "Make the two roles of: nightlatch migrate --roles",
+    }
+  }
+  if (facts.defaultPassword) {
+    return {
+      state: "fails",
+      why: "The password of the database is a published default, or the name of its user or database.",
+      fix: "Set one that nobody can guess, for example what nightlatch secret prints: ALTER ROLE … PASSWORD '…'.",
+    }
+  }
+  if (facts.trusting) {
+    return {
+      state: reach === "network" ? "fails" : "weakened",
+      why: `The server asks for no password: ${reach === "network" ? "whoever reaches it" : "every program on this machine"} comes in as this role.`,
+      fix: "Write scram-sha-256 for trust in the server's pg_hba.conf, and give the role a password.",
     }
   }
   if (!durable) {

@@ -1,13 +1,18 @@
 /**
  * Attack: somebody between the service and its database reads or answers in its place, or the URL with its password ends
  * in a log.
- * Promise: a server that is not on this very machine proves by its certificate that it is the one the URL names, or the
- * start is refused; nothing of a URL is ever repeated but host, port and database.
+ * Promise: a server that is not on this very machine proves by its certificate that it is the one the URL names, and has a
+ * password that is no default, or the start is refused; nothing of a URL is ever repeated but host, port and database.
  * Source: ASVS 12.3.2 and 13.2.1; https://www.postgresql.org/docs/15/libpq-ssl.html
  */
 import { readFileSync } from "node:fs"
 import { type Faults, nearest } from "../../core/misuse.ts"
-import { isPostgresUrl, type PostgresUrl, parsePostgresUrl } from "../../core/postgres-url.ts"
+import {
+  hasDefaultPassword,
+  isPostgresUrl,
+  type PostgresUrl,
+  parsePostgresUrl,
+} from "../../core/postgres-url.ts"
 import type { DatabasePlace } from "../../store/store.ts"
 
 const PARAMETERS = ["host", "pool_size", "sslmode", "sslrootcert"]
@@ -71,6 +76,14 @@ function readUrl(text: string, path: string, faults: Faults): void {
       "Write postgres://user:password@host:5432/database, what is special in the password percent-encoded; for a socket add ?host=/var/run/postgresql.",
     )
     return
+  }
+  if (url.reach === "network" && hasDefaultPassword(url)) {
+    faults.add(
+      "database.default_password",
+      path,
+      "its password is a published default, or the name of the user or the database",
+      "Set one that nobody can guess, for example what nightlatch secret prints: ALTER ROLE … PASSWORD '…'.",
+    )
   }
   readParameters(url, path, faults)
   readEncryption(url, path, faults)

@@ -8,6 +8,8 @@ export interface Connection {
   readonly url: PostgresUrl
   /** Encrypted, by a certificate that is verified for the host. */
   readonly verified: boolean
+  /** Whether a server has asked for the password. */
+  readonly asked: () => boolean
   /** Connections at most. */
   readonly poolSize: number
 }
@@ -25,9 +27,13 @@ export function readConnection(driver: typeof pg, text: string): Connection {
   const { user, password, host, port, database, reach, parameters } = url
   const verified = reach === "network" || parameters.get("sslmode") === "verify-full"
   const root = parameters.get("sslrootcert")
+  let asked = false
   const config: pg.ClientConfig & Record<"replication" | "options" | "sslnegotiation", string> = {
     user,
-    password: () => password,
+    password() {
+      asked = true
+      return password
+    },
     host,
     port,
     database,
@@ -47,7 +53,13 @@ export function readConnection(driver: typeof pg, text: string): Connection {
     replication: "",
     sslnegotiation: "postgres",
   }
-  return { config, url, verified, poolSize: Number(parameters.get("pool_size") ?? POOL_SIZE) }
+  return {
+    config,
+    url,
+    verified,
+    asked: () => asked,
+    poolSize: Number(parameters.get("pool_size") ?? POOL_SIZE),
+  }
 }
 
 function notAUrl(): MisuseError {

@@ -1,7 +1,9 @@
 import type pg from "pg"
+import { isPublicAddress, parseAddress } from "../../core/address.ts"
 import type { PostgresFacts } from "../../core/facts.ts"
 import { type Logger, silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
+import { hasDefaultPassword } from "../../core/postgres-url.ts"
 import { type Statement, sql } from "../../core/statement.ts"
 import type { Mark, MigrationPlan, RefreshPresentation, Restored, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
@@ -60,7 +62,7 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
   try {
     await migrate(pool)
     await refuseUnfinished(pool.db)
-    const facts = await readFacts(pool.db, connection)
+    const facts = await readFacts(pool, connection)
     const { config } = readConnection(driver, input.direct ?? input.url)
     const watch = (wake: () => void) => listen({ driver, config, db: pool.db, logger, wake })
     return createStore({ pool, facts, seen, logger, watch })
@@ -152,8 +154,8 @@ async function loadDriver(): Promise<typeof pg> {
   }
 }
 
-async function readFacts(db: Executor, { url, verified }: Connection): Promise<PostgresFacts> {
-  const row = await db.first(ABOUT)
+async function readFacts(pool: Pool, { url, verified, asked }: Connection): Promise<PostgresFacts> {
+  const row = await pool.db.first(ABOUT)
   if (Number(row?.number) < OLDEST_SERVER) {
     throw new MisuseError([
       {
@@ -164,11 +166,16 @@ async function readFacts(db: Executor, { url, verified }: Connection): Promise<P
       },
     ])
   }
+  const peer = pool.peerAddress === undefined ? undefined : parseAddress(pool.peerAddress)
   return {
     engine: "postgres",
     version: String(row?.version).split(" ")[0] ?? "",
     reach: url.reach,
     verified,
+    publicAddress: peer !== undefined && isPublicAddress(peer),
+    // On a socket the system tells the server who asks.
+    trusting: url.reach !== "socket" && !asked(),
+    defaultPassword: hasDefaultPassword(url),
     superuser: row?.superuser === true,
     owner: row?.owner === true,
     durable: row?.commit !== "off",

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net"
 import type pg from "pg"
 import type { Logger } from "../../core/logger.ts"
 import { type Statement, sql } from "../../core/statement.ts"
@@ -41,6 +42,8 @@ export interface Pool {
     work: (db: Executor) => Promise<Result>,
     options?: { readonly answerMs: number },
   ): Promise<Result>
+  /** The server's address, as the first connection found it; undefined for a socket. */
+  readonly peerAddress: string | undefined
   /** Waits for what is under way. */
   close(): Promise<void>
 }
@@ -76,6 +79,7 @@ export function createPool(input: {
   const names = new Map<Statement, string>()
   /** What was made before has plans that a migration has outdated. */
   let outdated = Number.NEGATIVE_INFINITY
+  let peerAddress: string | undefined
   let closed: Promise<void> | undefined
   let underWay = 0
   let finished: () => void = () => {}
@@ -90,6 +94,7 @@ export function createPool(input: {
    */
   async function noteDirect(client: pg.ClientBase): Promise<void> {
     born.set(client, performance.now())
+    peerAddress ??= (client as unknown as { connection: { stream: Socket } }).connection.stream.remoteAddress
     const query = { ...PROCESS, query_timeout: CONNECT_MS }
     const { rows } = await client.query<Row>(query)
     if (rows[0]?.id === (client as unknown as { processID: unknown }).processID) direct.add(client)
@@ -171,6 +176,9 @@ export function createPool(input: {
   }
 
   return {
+    get peerAddress() {
+      return peerAddress
+    },
     db: createExecutor((statement, values) => takeTurn((turn) => ask(turn, statement, values)), seen),
     transaction: (work, options) =>
       takeTurn(async (turn) => {

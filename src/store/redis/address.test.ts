@@ -13,7 +13,7 @@ test("an address is read part by part", () => {
     ["redis://127.0.0.1", { host: "127.0.0.1", port: 6379, tls: false, database: 0 }],
     ["redis://localhost:7000/2", { host: "localhost", port: 7000, database: 2 }],
     ["redis://[::1]:7000/", { host: "::1", port: 7000, database: 0 }],
-    ["rediss://redis.example.com", { host: "redis.example.com", tls: true, username: undefined }],
+    ["rediss://:secret@redis.example.com", { host: "redis.example.com", tls: true, username: undefined }],
     ["rediss://me:a%2Fb%25@redis.example.com:1", { username: "me", password: "a/b%", port: 1 }],
     ["redis://:secret@redis", { host: "redis", username: undefined, password: "secret" }],
   ]
@@ -38,6 +38,9 @@ test("what is no address is a fault, and a password is never repeated", () => {
     ["redis://127.0.0.1?password=canary", "redis.address"],
     ["redis://127.0.0.1#canary", "redis.address"],
     ["redis://me:canary%zz@127.0.0.1", "redis.address"],
+    ["rediss://redis.example.com", "redis.no_password"],
+    ["redis://canary@redis", "redis.no_password"],
+    ["redis://10.0.0.5:6379", "redis.no_password"],
     [5, "redis.address"],
     [null, "redis.address"],
     [{ send() {} }, "redis.address"],

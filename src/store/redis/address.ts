@@ -44,6 +44,13 @@ export function readRedis(input: unknown, faults: Faults): RedisPolicy | undefin
       "Use rediss://, with a valid certificate.",
     )
   }
+  if (url.password === "" && !isLoopback(url.hostname)) {
+    return fault(
+      "redis.no_password",
+      "it has no password, so whoever reaches that server resets limits and hears of revocations",
+      "Set requirepass or a user in Redis, and write it like rediss://user:password@redis.example.com:6379.",
+    )
+  }
   const [username, password] = [decode(url.username), decode(url.password)]
   if (username === undefined || password === undefined) {
     return fault("redis.address", "user or password has a % that encodes nothing", "Write a % itself as %25.")
