@@ -28,16 +28,18 @@ export function canMakeCluster(): boolean {
 /**
  * @param files beside its tables, by name, which only the server reads
  * @param settings more of them, as `name=value`
+ * @param parent where its folder is made
  * @returns undefined where there are no binaries, or nobody without rights to run them
  */
 export async function makeCluster(
   files: Readonly<Record<string, string>> = {},
   settings: readonly string[] = [],
+  parent: string = tmpdir(),
 ): Promise<Cluster | undefined> {
   const bin = newestBinaries()
   const user = unprivileged()
   if (bin === undefined || user === undefined) return undefined
-  const folder = mkdtempSync(join(tmpdir(), "nightlatch-cluster-"))
+  const folder = mkdtempSync(join(parent, "nightlatch-cluster-"))
   chownSync(folder, user.uid, user.gid)
   const data = join(folder, "data")
   const port = await freePort()
