@@ -17,6 +17,8 @@ import { PUBLIC_PRESETS } from "./presets.ts"
 const SHOWN_MS = 10 * 60_000
 /** One look a second is enough, however many requests come. */
 const PAUSE_MS = 1_000
+/** So many looks have to find it: a developer who tries a header once is no proxy. */
+const LOOKS = 3
 
 export interface Overlooked {
   /** Looks at a request whose peer is believed nothing. */
@@ -36,7 +38,7 @@ export function createOverlooked(input: {
     blocks: readProxy({ trusted: [name] }, new Faults()).blocks,
   }))
   let seen: Facts["proxy"]["overlooked"]
-  let seenAt = Number.NEGATIVE_INFINITY
+  let looks = 0
   let lookedAt = Number.NEGATIVE_INFINITY
 
   function nameOf(peer: string | undefined): string | undefined {
@@ -54,13 +56,17 @@ export function createOverlooked(input: {
       if (now - lookedAt < PAUSE_MS) return
       const name = nameOf(head.peerAddress)
       if (name === undefined) return
+      if (now - lookedAt >= SHOWN_MS) {
+        looks = 0
+        seen = undefined
+      }
+      looks++
       lookedAt = now
+      if (looks < LOOKS) return
       const peer = normaliseAddress(head.peerAddress)
-      if (now - seenAt >= SHOWN_MS)
-        logger.warn({ peer, name }, "proxy: requests come through one that is not trusted")
+      if (looks === LOOKS) logger.warn({ peer, name }, "proxy: requests come through one that is not trusted")
       seen = { peer, name, hops: policy.hops > 0 }
-      seenAt = now
     },
-    last: () => (clock() - seenAt < SHOWN_MS ? seen : undefined),
+    last: () => (clock() - lookedAt < SHOWN_MS ? seen : undefined),
   }
 }

@@ -333,7 +333,9 @@ test("a proxy that nobody named is told from its address, and no client on the i
     const logger = { ...silentLogger, warn: (fields: object) => warnings.push(fields) }
     const overlooked = createOverlooked({ policy, clock: () => now, logger })
     const head = headOf({ ...sent, ...(peer === undefined ? {} : { peer }) })
-    for (now = 0; now < 5_000; now += 500) clientOf(policy, head, overlooked.note)
+    clientOf(policy, head, overlooked.note)
+    assert.equal(overlooked.last(), undefined, "once is nothing")
+    for (now = 500; now < 5_000; now += 500) clientOf(policy, head, overlooked.note)
     assert.equal(overlooked.last()?.name, name, JSON.stringify([trusted, peer, sent]))
     assert.equal(warnings.length, name === undefined ? 0 : 1)
     const line = state({
