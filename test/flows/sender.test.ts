@@ -27,7 +27,8 @@ function failing(step: Step, done: boolean, failed: Set<string>): (store: Store)
     })
 }
 
-describe("a store that fails while a mail is sent", () => {
+// They wait for the sender's next look, so they wait together.
+describe("a store that fails while a mail is sent", { concurrency: true }, () => {
   for (const step of STEPS) {
     for (const done of [false, true]) {
       it(`${step} ${done ? "done, and not answered" : "refused"}: the mail comes and its token works`, async () => {
