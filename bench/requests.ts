@@ -1,0 +1,110 @@
+/** What a request costs: one that is only checked, and one that rotates. */
+import { join } from "node:path"
+import { type Child, cpuMicroseconds, LOAD_CORE, SERVER_CORE, start } from "./process.ts"
+import { folder, median, ROUNDS, type Row, ratio, type Value } from "./report.ts"
+
+// Half of what the slower side could answer: neither is late, and both are woken as often.
+const PACE = 8
+
+/** CPU of the server process for one answered request, guarded against bare, at the same rate. */
+export async function benchMe(): Promise<readonly Row[]> {
+  const guarded = await start("server.ts", ["guarded"], SERVER_CORE)
+  const bare = await start("server.ts", ["bare"], SERVER_CORE)
+  const load = await start("load.ts", [], LOAD_CORE)
+  const { port, cookies: all } = (
+    await guarded.ask<Value<{ port: number; cookies: string[] }>>({ sessions: 1000 })
+  ).value
+  const sample = await sampleOf(port, all[0] ?? "")
+  const { port: barePort } = (await bare.ask<Value<{ port: number }>>(sample)).value
+  const cookies = all.map((cookie) => cookie.split("; ").find((pair) => pair.includes("access")) ?? "")
+  let late = 0
+  const cost = async (child: Child, at: number, milliseconds: number): Promise<number> => {
+    const before = cpuMicroseconds(child.pid)
+    const question = { kind: "paced", port: at, cookies, perMillisecond: PACE, milliseconds }
+    const { answered, missed } = (await load.ask<Value<{ answered: number; missed: number }>>(question)).value
+    late = Math.max(late, missed / answered)
+    return (cpuMicroseconds(child.pid) - before) / answered
+  }
+  await cost(guarded, port, 4000)
+  await cost(bare, barePort, 4000)
+  late = 0
+  const ratios: number[] = []
+  const costs: number[][] = [[], []]
+  for (let round = 0; round < ROUNDS; round++) {
+    const [own, floor] = [await cost(guarded, port, 3000), await cost(bare, barePort, 3000)]
+    costs[0]?.push(own)
+    costs[1]?.push(floor)
+    ratios.push(floor / own)
+  }
+  await Promise.all([guarded.stop(), bare.stop(), load.stop()])
+  const detail = `; ${median(costs[0] ?? []).toFixed(1)} µs against ${median(costs[1] ?? []).toFixed(1)} µs at ${PACE},000 a second, ${(late * 100).toFixed(0)} % late`
+  return [ratio("guarded `me` / bare node:http with the same headers, work per CPU", ratios, 0.75, detail)]
+}
+
+/** 64 clients, each rotating its own token as fast as it gets the next; strict single use, so that each call rotates. */
+export async function benchRotation(): Promise<readonly Row[]> {
+  const server = await start("server.ts", ["guarded", join(folder, "rotation", "data.db"), "0"], SERVER_CORE)
+  const bare = await start("bare-rotation.ts", [join(folder, "bare.db")], SERVER_CORE)
+  const baseline = await start("baseline.ts", [], SERVER_CORE)
+  const load = await start("load.ts", [], LOAD_CORE)
+  const loop: number[] = []
+  const http: number[] = []
+  const speeds: number[] = []
+  const rotate = async (port: number, cookies: readonly string[]): Promise<number> =>
+    (await load.ask<Value<{ perSecond: number }>>({ kind: "rotate", port, cookies, milliseconds: 3000 }))
+      .value.perSecond
+  let batch = 1
+  for (let round = 0; round <= ROUNDS; round++) {
+    const { port, cookies } = (await server.ask<Value<{ port: number; cookies: string[] }>>({ sessions: 64 }))
+      .value
+    const own = await rotate(port, cookies)
+    batch = (await server.ask<Value<{ batch: number }>>({})).value.batch
+    const sample = await sampleOf(port, cookies[0] ?? "")
+    const bareServer = (await bare.ask<Value<{ port: number }>>(sample)).value
+    const bareSpeed = await rotate(bareServer.port, cookies)
+    const updates = { kind: "updates", batch: Math.round(batch), milliseconds: 3000 }
+    const floor = (await baseline.ask<Value<number>>(updates)).value
+    if (round === 0) continue
+    speeds.push(own)
+    http.push(own / bareSpeed)
+    loop.push(own / floor)
+  }
+  await Promise.all([server.stop(), bare.stop(), baseline.stop(), load.stop()])
+  const detail = `; ${median(speeds).toFixed(0)} per second, ${batch.toFixed(1)} to a commit`
+  return [
+    ratio(
+      "rotations over HTTP at 64 clients / the same UPDATE in a loop, FULL, same batch",
+      loop,
+      0.5,
+      detail,
+    ),
+    ratio("the same / bare node:http that signs, updates and shares commits", http, 0.5),
+  ]
+}
+
+/** One answer with its headers, for the bare server to imitate. */
+async function sampleOf(port: number, cookie: string): Promise<{ headers: string[]; body: string }> {
+  const { request } = await import("node:http")
+  return new Promise((resolve, reject) => {
+    request(
+      { port, host: "127.0.0.1", path: "/auth/me", headers: { host: "localhost:3000", cookie } },
+      (response) => {
+        let body = ""
+        response.setEncoding("utf8").on("data", (text: string) => {
+          body += text
+        })
+        response.on("end", () => {
+          if (response.statusCode !== 200) return reject(new Error(`me: ${response.statusCode} ${body}`))
+          const pairs: string[] = []
+          for (let at = 0; at < response.rawHeaders.length; at += 2) {
+            const [name = "", value = ""] = response.rawHeaders.slice(at, at + 2)
+            if (!/^(?:date|connection|keep-alive)$/i.test(name)) pairs.push(name, value)
+          }
+          return resolve({ headers: pairs, body })
+        })
+      },
+    )
+      .on("error", reject)
+      .end()
+  })
+}
