@@ -3,6 +3,7 @@ import assert from "node:assert/strict"
 import { execFile } from "node:child_process"
 import { existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -51,6 +52,22 @@ describe("docs", () => {
     assert.match(await shell(folder, here(backup)), /1 accounts, \d+ bytes, checked[\s\S]*1 accounts/)
     assert.match(await shell(folder, here(restore)), /^Restored from [\s\S]*nothing had changed/)
     assert.match(await shell(folder, acknowledge), /^The database is taken as it is/)
+  })
+
+  it("upgrade.md backs up, plans and migrates", async (t) => {
+    const folder = openCopy(t)
+    await shell(folder, "npm run -s nightlatch -- user invite ada@example.com")
+    const path = join(folder, "data", "nightlatch.db")
+    const [upgrade = ""] = blocksOf(page("upgrade.md"))
+    assert.match(
+      await shell(folder, upgrade),
+      /1 accounts, \d+ bytes, checked[\s\S]*nothing to do\.\n.*has this version's schema\.\n$/,
+    )
+    const database = new DatabaseSync(path)
+    database.exec("PRAGMA user_version = 99")
+    database.close()
+    const refused = await shell(folder, "npm run -s nightlatch -- migrate 2>&1 || true")
+    assert.match(refused, /store\.newer_schema/)
   })
 
   it("import.md imports", async (t) => {
