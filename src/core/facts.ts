@@ -126,9 +126,11 @@ export interface PostgresFacts {
 
 /** Whether a line of the checklist holds here and now. */
 export interface LineState {
-  readonly state: "holds" | "weakened" | "fails" | "not-built"
+  readonly state: "holds" | "weakened" | "fails" | "partial" | "not-built"
   /** One sentence with the facts behind it. */
   readonly why: string
   /** The one change that mends it; absent when it holds. */
   readonly fix?: string
+  /** With `partial`: what of the line does not exist yet, in one sentence. */
+  readonly missing?: string
 }

@@ -37,12 +37,13 @@ const WORDS: Readonly<Record<State, string>> = {
   holds: "Holds",
   weakened: "Weakened",
   fails: "Fails",
+  partial: "Partly built",
   "not-built": "Not built yet",
 }
 
-const STATES: readonly State[] = ["holds", "weakened", "fails", "not-built"]
+const STATES: readonly State[] = ["holds", "partial", "weakened", "fails", "not-built"]
 
-// Told apart by shape as well as by colour: tick, half-filled ring, cross, dashed ring.
+// Told apart by shape as well as by colour: tick, half-filled ring, cross, tick in a dashed ring, dashed ring.
 const ICONS: Readonly<Record<State, Markup>> = {
   holds: icon(
     '<circle cx="9" cy="9" r="9" fill="currentColor"/><path d="M4.8 9.3l2.8 2.8 5.6-5.9" fill="none" stroke="var(--paper)" stroke-width="2"/>',
@@ -52,6 +53,9 @@ const ICONS: Readonly<Record<State, Markup>> = {
   ),
   fails: icon(
     '<rect width="18" height="18" rx="3" fill="currentColor"/><path d="M5.2 5.2l7.6 7.6m0-7.6l-7.6 7.6" stroke="var(--paper)" stroke-width="2"/>',
+  ),
+  partial: icon(
+    '<circle cx="9" cy="9" r="8" fill="none" stroke="currentColor" stroke-width="1.75" stroke-dasharray="3.2 3.1"/><path d="M5.4 9.3l2.4 2.4 4.8-5.1" fill="none" stroke="currentColor" stroke-width="1.75"/>',
   ),
   "not-built": icon(
     '<circle cx="9" cy="9" r="8" fill="none" stroke="currentColor" stroke-width="1.75" stroke-dasharray="3.2 3.1"/>',
@@ -154,6 +158,7 @@ function lineItem({ line, state }: ChecklistRow, unsafe: ChecklistView["unsafe"]
 <p class="promise">${line.promise}</p>
 ${reasons.length > 0 ? html`<p class="reason">“${reasons.join("; ")}”</p>` : ""}
 ${state.state === "not-built" ? "" : html`<p class="why">${state.why}</p>`}
+${state.missing === undefined ? "" : html`<p class="missing"><b>Not built yet:</b>${state.missing}</p>`}
 ${state.fix === undefined ? "" : html`<p class="mend"><b>To mend it</b>${state.fix}</p>`}
 <p class="source">${line.source}</p>
 </li>`
@@ -179,13 +184,14 @@ function counted(state: State, count: number): string {
     holds: count === 1 ? "holds" : "hold",
     weakened: "weakened",
     fails: count === 1 ? "fails" : "fail",
+    partial: "partly built",
     "not-built": "not built yet",
   }
   return words[state]
 }
 
 export function countStates(rows: readonly ChecklistRow[]): Record<State, number> {
-  const counts: Record<State, number> = { holds: 0, weakened: 0, fails: 0, "not-built": 0 }
+  const counts: Record<State, number> = { holds: 0, weakened: 0, fails: 0, partial: 0, "not-built": 0 }
   for (const row of rows) counts[row.state.state]++
   return counts
 }
@@ -202,9 +208,14 @@ function summary(rows: readonly ChecklistRow[]): Markup {
     weakened.length === 0
       ? ""
       : html` ${names(weakened)} ${weakened.length === 1 ? "is" : "are"} weakened on purpose, with the reason in writing.`
+  const partial = rows.filter((row) => row.state.state === "partial")
   const third =
+    partial.length === 0
+      ? ""
+      : html` ${names(partial)} ${partial.length === 1 ? "holds as far as it is" : "hold as far as they are"} built.`
+  const fourth =
     missing.length === 0 ? "" : html` ${names(missing)} ${missing.length === 1 ? "is" : "are"} not built yet.`
-  return html`${first}${second}${third}`
+  return html`${first}${second}${third}${fourth}`
 }
 
 function names(rows: readonly ChecklistRow[]): Markup[] {

@@ -56,9 +56,10 @@ h1 b { font-weight: 400; font-variant-numeric: lining-nums; color: var(--holds);
 .key .holds i { height: 100%; }
 .key .weakened i { height: 66%; background: repeating-linear-gradient(135deg, var(--tone) 0 4px, transparent 4px 7px); border: 1.5px solid var(--tone); border-bottom: 0; }
 .key .fails i { height: 24%; }
+.key .partial i { height: 82%; background: linear-gradient(to top, var(--tone) 50%, transparent 50%); border: 1.5px dashed var(--tone); border-bottom: 0; }
 .key .not-built i { height: 42%; background: none; border: 1.5px dashed var(--tone); border-bottom: 0; }
 .holds { --tone: var(--holds); } .weakened { --tone: var(--weakened); }
-.fails { --tone: var(--fails); } .not-built { --tone: var(--none); }
+.fails { --tone: var(--fails); } .partial { --tone: var(--holds); } .not-built { --tone: var(--none); }
 .legend { display: flex; flex-wrap: wrap; gap: .4rem 1.5rem; margin-top: .9rem; font-size: .875rem; color: var(--muted); }
 .legend b { font-weight: 600; color: var(--ink); font-variant-numeric: tabular-nums; }
 
@@ -77,6 +78,8 @@ h3 { font: 600 1.125rem/1.35 var(--sans); letter-spacing: -.011em; }
 .why { color: var(--muted); font-size: .9375rem; }
 .reason { grid-column: 1 / -1; max-width: 42rem; margin-top: .5rem; font: italic 1.125rem/1.45 var(--serif); color: var(--weakened); }
 .mend { margin-top: .5rem; padding: .7rem 1rem; background: var(--panel); border-left: 3px solid var(--tone); font-size: .9375rem; overflow-wrap: anywhere; }
+.missing { color: var(--muted); font-size: .9375rem; }
+.missing b { margin-right: .4em; font-weight: 600; color: var(--ink); }
 .mend b { display: block; font-size: .8125rem; color: var(--tone); }
 .source { margin-top: .15rem; font: .75rem/1.5 var(--mono); color: var(--muted); }
 .not-built h3, .not-built .promise { color: var(--muted); }
@@ -127,5 +130,6 @@ footer code { font-family: var(--mono); font-size: .8125rem; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } .key i { transition: none; } }
 @media print { .try, .skip { display: none; } .line { break-inside: avoid; } .group > div { position: static; } }
-@media (forced-colors: active) { .key i { background: CanvasText; } .key .not-built i { background: Canvas; } .bow, .blade { border-color: CanvasText; } }
+@media (forced-colors: active) { .key i { background: CanvasText; } .key .partial i { height: 82%; background: linear-gradient(to top, var(--tone) 50%, transparent 50%); border: 1.5px dashed var(--tone); border-bottom: 0; }
+.key .not-built i, .key .partial i { background: Canvas; } .bow, .blade { border-color: CanvasText; } }
 `

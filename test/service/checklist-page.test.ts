@@ -69,6 +69,15 @@ test("a weakened line shows its written reason, and what is not built says so in
   assert.match(page, /<b>16<\/b> of 18 lines hold/)
 })
 
+test("a line that is partly built says what holds and what does not exist yet", () => {
+  const partial = { state: "partial", why: "So far.", missing: "the <rest> of it." } as const
+  const page = checklistPage(view((id) => (id === "csrf" || id === "event" ? partial : undefined)))
+  assert.match(page, /<b>16<\/b> of 18 lines hold/)
+  assert.match(page, /Partly built/)
+  assert.match(page, /<p class="missing"><b>Not built yet:<\/b>the &lt;rest&gt; of it\.<\/p>/)
+  assert.match(page, /CSRF<\/a> and <a href="#event">Security events<\/a> hold as far as they are built\./)
+})
+
 test("what comes from options is escaped everywhere", () => {
   const hostile = "<img src=x onerror=alert(1)>\"'&"
   const page = checklistPage({
@@ -93,7 +102,7 @@ test("counts add up", () => {
   const counts = countStates(
     view((id) => (id === "oauth" ? { state: "not-built", why: "" } : undefined)).rows,
   )
-  assert.deepEqual(counts, { holds: 17, weakened: 0, fails: 0, "not-built": 1 })
+  assert.deepEqual(counts, { holds: 17, weakened: 0, fails: 0, partial: 0, "not-built": 1 })
 })
 
 const QUOTED = [

@@ -10,8 +10,13 @@ export function state(facts: Facts): LineState {
       fix: "Use the topology one-host, the default.",
     }
   }
-  const bound = "Secure, HttpOnly, SameSite=Strict, without Domain, and their names promise it"
-  return topology === "loopback-http"
-    ? { state: "holds", why: `Cookies are ${bound}; on loopback http the names end in the port.` }
-    : { state: "holds", why: `Cookies are ${bound}; one that comes twice is refused.` }
+  const rest =
+    topology === "loopback-http"
+      ? "on loopback http the names end in the port"
+      : "one that comes twice is refused"
+  return {
+    state: "partial",
+    why: `Cookies are Secure, HttpOnly, SameSite=Strict, without Domain, and their names promise it; ${rest}.`,
+    missing: "cookies for several sub-domains of one site, and for clients on other sites.",
+  }
 }

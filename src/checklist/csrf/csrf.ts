@@ -60,8 +60,9 @@ function provesItself(view: RequestView): boolean {
 export function state(facts: Facts): LineState {
   return facts.csrf.mode === "same-site"
     ? {
-        state: "holds",
+        state: "partial",
         why: "Unsafe requests have to be of our own origin or a listed one: Fetch Metadata, then Origin.",
+        missing: "clients on other sites, which need SameSite=None cookies and a token bound to the session.",
       }
     : { state: "fails", why: "Unsafe requests are not checked.", fix: 'Set csrf.mode to "same-site".' }
 }

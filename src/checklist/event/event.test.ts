@@ -48,7 +48,7 @@ describe("event", () => {
     const facts = (retentionDays: number) => ({ event: { retentionDays } }) as unknown as Facts
     assert.deepEqual(
       [90, 7].map((days) => state(facts(days)).state),
-      ["holds", "weakened"],
+      ["partial", "weakened"],
     )
   })
 })

@@ -89,5 +89,9 @@ export function state(facts: Facts): LineState {
       fix: "Raise event.retentionDays to 30 or more.",
     }
   }
-  return { state: "holds", why: `Written with what they tell, append-only, kept for ${days} days.` }
+  return {
+    state: "partial",
+    why: `Written with what they tell, append-only, kept for ${days} days; what concerns a person is mailed to that person.`,
+    missing: "webhooks, metrics and a dashboard with plots.",
+  }
 }
