@@ -31,8 +31,8 @@ const OVERLAP_MS = 5_000
 /** Per-recipient limits count a day back; an hour more for clocks. */
 const OUTBOX_KEPT_MS = 25 * 3_600_000
 const PIECE = 500
-/** Sessions looked at a call: a few milliseconds. */
-const WALKED = 2_000
+/** Sessions looked at a call: a few milliseconds, for which nothing else of this process runs. */
+const WALKED = 500
 
 export function readRevocations(
   db: Executor,
