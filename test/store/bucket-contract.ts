@@ -50,6 +50,23 @@ export function bucketContract(places: () => readonly SharedBuckets[]): void {
     assert.equal(Math.round((refused.fullInMs[0] ?? 0) / wide.intervalMs), 4)
   })
 
+  it("tell where a bucket stands to whoever asks for one that lets nothing through, and do not count it", async () => {
+    const five = bucket(rate("5/hour"))
+    const closed = { ...five, intervalMs: 2 * five.burst * five.intervalMs, burst: 0.5 }
+    const stands = async (at: number) => {
+      const { passed, fullInMs } = await take(at, [closed])
+      assert.equal(passed, false)
+      return Math.round((fullInMs[0] ?? Number.NaN) / five.intervalMs)
+    }
+    assert.equal(await stands(0), 0)
+    for (let used = 1; used <= 5; used++) {
+      assert.equal((await take(used, [five])).passed, true)
+      for (let look = 0; look < 3; look++) assert.equal(await stands(look), used)
+    }
+    assert.equal((await take(0, [five])).passed, false)
+    assert.equal(await stands(1), 5)
+  })
+
   it("answer in the order in which they were asked, and wait for each other in none", async () => {
     const buckets = ["9/hour", "8/hour", "7/hour", "6/hour"].map((text) => bucket(rate(text)))
     const taken = await many(300, (at) => {

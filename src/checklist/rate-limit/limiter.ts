@@ -29,6 +29,8 @@ export interface NamedLimits<Answer extends Counted = Counted> {
   takeAddress(name: string, rate: Rate, address: string): Answer
   /** Counts one request against several limits: all of them, or none when one refuses. */
   takeAll(demands: readonly Demand[]): Answer
+  /** What `takeAll` would say, without counting. */
+  peekAll(demands: readonly Demand[]): Answer
 }
 
 export interface Limiter extends NamedLimits<Pass | Refusal> {
@@ -40,6 +42,8 @@ export interface Limiter extends NamedLimits<Pass | Refusal> {
   wantedOf(demands: readonly Demand[]): readonly Wanted[]
   /** Judges and counts what `wantedOf` gave. */
   takeWanted(wanted: readonly Wanted[]): Pass | Refusal
+  /** What `takeWanted` would say, without counting. */
+  peekWanted(wanted: readonly Wanted[]): Pass | Refusal
   /** Counts what was passed elsewhere, without judging: no bucket gets emptier than empty. */
   charge(wanted: readonly Wanted[]): void
   /** Keys in memory. */
@@ -107,6 +111,16 @@ export function createLimiter(input: LimiterInput): Limiter {
     return passOfAll(standings())
   }
 
+  function peekWanted(wanted: readonly Wanted[]): Pass | Refusal {
+    if (wanted.length === 0) return PASS
+    buckets.advance()
+    const standings = wanted.map(({ answers, id, address }) => ({
+      answers,
+      fullInMs: Math.max(0, buckets.peek(answers.name, id, address) - buckets.now),
+    }))
+    return refusalOf(standings) ?? passOfAll(standings)
+  }
+
   return {
     register(name, rate) {
       book.register(name, rate)
@@ -137,8 +151,10 @@ export function createLimiter(input: LimiterInput): Limiter {
       const wait = waitOf(rate, full)
       return wait > 0 ? answers.refusal(secondsOf(wait)) : passOf(answers, full)
     },
+    peekAll: (demands) => peekWanted(book.wantedOf(demands)),
     wantedOf: (demands) => book.wantedOf(demands),
     takeWanted,
+    peekWanted,
     charge(wanted) {
       buckets.advance()
       for (const { answers, id, address } of wanted) {

@@ -163,6 +163,23 @@ test("several limits consume together or not at all", () => {
   assert.deepEqual(limiter.takeAll([]), { kind: "pass", headers: [] })
 })
 
+test("a look at several limits says what counting would, and counts nothing", () => {
+  const { limiter } = setUp()
+  const wide = { name: "wide", rate: rate("10/minute"), key: "a" }
+  const narrow = { name: "narrow", rate: rate("2/minute"), address: "2001:db8:1:1::1" }
+  assert.deepEqual(limiter.peekAll([]), { kind: "pass", headers: [] })
+  for (let used = 0; used < 2; used++) {
+    for (let look = 0; look < 20; look++) {
+      const said = headersOf(limiter.peekAll([wide, narrow])).ratelimit
+      assert.match(said ?? "", new RegExp(`"wide";r=${10 - used};.*"narrow";r=${2 - used};`))
+    }
+    assert.equal(limiter.takeAll([wide, narrow]).kind, "pass")
+  }
+  assert.deepEqual(limiter.peekAll([wide, narrow]), limiter.takeAll([wide, narrow]))
+  assert.equal(limiter.peekAll([wide, narrow]).kind, "refusal")
+  assert.equal(limiter.peekAll([wide]).kind, "pass")
+})
+
 test("the refusal of several limits names the longest wait", () => {
   const { limiter } = setUp()
   const hour = { name: "hour", rate: rate("1/hour"), key: "a" }

@@ -76,33 +76,39 @@ export function createSharedLimiter(input: {
   let closed = false
   let answeredAt = Number.NEGATIVE_INFINITY
 
-  function withoutStore(wanted: readonly Wanted[]): Pass | Refusal {
+  function withoutStore(wanted: readonly Wanted[], counts: boolean): Pass | Refusal {
     missed++
-    return whenGone === "memory" ? limiter.takeWanted(wanted) : REFUSED
+    if (whenGone !== "memory") return REFUSED
+    return counts ? limiter.takeWanted(wanted) : limiter.peekWanted(wanted)
   }
 
-  function judge(wanted: readonly Wanted[], { passed, fullInMs }: SharedTake): Pass | Refusal {
+  function judge(
+    wanted: readonly Wanted[],
+    { passed, fullInMs }: SharedTake,
+    counts: boolean,
+  ): Pass | Refusal {
     const standings = wanted.map(({ answers }, index) => ({ answers, fullInMs: fullInMs[index] ?? 0 }))
+    if (!counts) return refusalOf(standings) ?? passOfAll(standings)
     // Rounding may let the two disagree by a billionth; the store's word counts.
     if (!passed) return refusalOf(standings) ?? (wanted[0] as Wanted).answers.refusal(1)
     limiter.charge(wanted)
     return passOfAll(standings)
   }
 
-  function ask(wanted: readonly Wanted[]): Promise<Pass | Refusal> {
+  function ask(wanted: readonly Wanted[], counts: boolean): Promise<Pass | Refusal> {
     const { promise, resolve } = Promise.withResolvers<Pass | Refusal>()
     const turn = {
       lateAt: performance.now() + ANSWER_MS,
       forgiven: false,
-      giveUp: () => resolve(withoutStore(wanted)),
+      giveUp: () => resolve(withoutStore(wanted, counts)),
     }
     waiting.add(turn)
     late ??= setTimeout(look, ANSWER_MS, turn.lateAt)
-    buckets.take(wanted.map(bucketOf)).then(
+    buckets.take(wanted.map(counts ? bucketOf : closedBucketOf)).then(
       (taken) => {
         if (!waiting.delete(turn)) return
         answeredAt = performance.now()
-        resolve(judge(wanted, taken))
+        resolve(judge(wanted, taken, counts))
       },
       (error: unknown) => {
         if (waiting.has(turn)) lose(reasonOf(error))
@@ -159,11 +165,12 @@ export function createSharedLimiter(input: {
     answeredAt = performance.now()
   }
 
-  function takeAll(demands: readonly Demand[]): Counted {
+  function askAll(demands: readonly Demand[], counts: boolean): Counted {
     const wanted = limiter.wantedOf(demands)
     if (wanted.length === 0) return PASS
-    return gone === undefined ? ask(wanted) : withoutStore(wanted)
+    return gone === undefined ? ask(wanted, counts) : withoutStore(wanted, counts)
   }
+  const takeAll = (demands: readonly Demand[]) => askAll(demands, true)
 
   return {
     register: (name, rate) => limiter.register(name, rate),
@@ -171,6 +178,7 @@ export function createSharedLimiter(input: {
       takeAll([{ name, rate, key, ...(address === undefined ? {} : { address }) }]),
     takeAddress: (name, rate, address) => takeAll([{ name, rate, address }]),
     takeAll,
+    peekAll: (demands) => askAll(demands, false),
     describe: () => ({ place, gone, whenGone, missed }),
     async start() {
       await probe(FIRST_ANSWER_MS)
@@ -192,6 +200,15 @@ export function createSharedLimiter(input: {
 
 function bucketOf({ id, answers }: Wanted): SharedBucket {
   return { id, intervalMs: answers.rate.intervalMs, burst: answers.rate.burst }
+}
+
+/**
+ * The same bucket, as big, but one that lets nothing through: whoever asks for it hears where it stands and is not counted.
+ * Half a request of twice the whole time is as much as the bucket holds, and never enough for one.
+ */
+function closedBucketOf({ id, answers }: Wanted): SharedBucket {
+  const { burst, intervalMs } = answers.rate
+  return { id, intervalMs: 2 * burst * intervalMs, burst: 0.5 }
 }
 
 function reasonOf(error: unknown): string {
