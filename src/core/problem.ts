@@ -15,7 +15,7 @@ const UNAVAILABLE_RETRY_SECONDS = 2
 export function renderRefusal(refusal: Refusal, instance: string = newInstance()): Reply {
   const { status, code, title } = refusal.refusal
   const headers = status === 401 ? [WWW_AUTHENTICATE, ...refusal.headers] : refusal.headers
-  return problem(status, code, title, instance, headers)
+  return problem({ ...refusal.members, status, code, title, instance }, headers)
 }
 
 /** A store or provider that failed: always closed, always the same text. */
@@ -36,11 +36,18 @@ export function newInstance(): string {
 // RFC 9110, section 15.5.2: every 401 names a scheme. Cookies have no registered one, so it is the bearer scheme.
 const WWW_AUTHENTICATE = ["www-authenticate", 'Bearer realm="nightlatch"'] as const
 
-function problem(status: number, code: string, title: string, instance: string, headers: HeaderList): Reply {
+interface Document {
+  readonly status: number
+  readonly code: string
+  readonly title: string
+  readonly instance: string
+}
+
+function problem({ title, status, code, instance, ...members }: Document, headers: HeaderList): Reply {
   const type = status === 429 ? QUOTA_EXCEEDED : `urn:nightlatch:problem:${code}`
   return {
     status,
     headers: [["content-type", "application/problem+json"], ["cache-control", "no-store"], ...headers],
-    body: JSON.stringify({ type, title, status, code, instance }),
+    body: JSON.stringify({ type, title, status, code, instance, ...members }),
   }
 }

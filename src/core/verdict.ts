@@ -24,6 +24,8 @@ export interface Refusal {
   /** Private, for the log. Never holds a token, password, cookie or secret. */
   readonly reason: string
   readonly headers: HeaderList
+  /** Members that stand in the problem document beside the usual ones, for example a challenge to solve. */
+  readonly members?: Readonly<Record<string, unknown>>
 }
 
 /** A kind of refusal, made once per room and listed in its documentation. */
