@@ -55,6 +55,12 @@ async function serveGuarded(path: string, delay: string, secret: string): Promis
       refresh: { perAddress: FREE },
       mail: { perAddress: FREE },
     },
+    botCheck: {
+      free: {
+        mail: { perNetwork: FREE, inAll: FREE },
+        signIn: { perAccount: FREE, perNetwork: FREE },
+      },
+    },
     mail: { sendMail: async () => {}, limits: { totalHour: 1_000_000 } },
   })
   const turns = { calls: 0, count: 0, open: false }

@@ -45,7 +45,7 @@ const STEPS: readonly Step[] = [
       node,
       "scripts/test.ts",
       "test/flows",
-      ...attacks("browser", "canary", "endpoints", "enumeration"),
+      ...attacks("browser", "canary", "endpoints", "enumeration", "robots"),
     ],
     store: "postgres",
   },

@@ -8,6 +8,7 @@ const ROOT = resolve(import.meta.dirname, "..")
 
 /** Request-time rooms may name these others; everything not listed is refused. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  "bot-check": ["rate-limit"],
   header: ["https"],
 }
 

@@ -75,6 +75,20 @@ export interface Facts {
     /** Whether every one of them is asked over https. */
     readonly secure: boolean
   }
+  readonly botCheck: {
+    readonly provider: "altcha" | "turnstile" | "hcaptcha"
+    readonly always: boolean
+    /** How many are free at once, of one network and at one account. */
+    readonly free: { readonly mail: number; readonly signIn: number }
+    readonly maxNumber: number
+    /** Since the start. */
+    readonly asked: number
+    readonly passed: number
+    /** Passed because the provider did not judge. */
+    readonly unchecked: number
+    /** Why the provider did not judge when it was asked last; undefined when it did. */
+    readonly down: string | undefined
+  }
   readonly sql: { readonly statements: number }
   readonly database: DatabaseFacts
   /** The processes that live on this database, this one included. */

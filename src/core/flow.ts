@@ -27,6 +27,13 @@ export interface FlowCall {
  */
 type FlowAccess = "public" | "user" | "credential"
 
+/** When a route asks for proof that it costs its caller something: after how many mails, or after how many failed sign-ins. */
+export interface BotCheckRule {
+  readonly before: "mail" | "sign-in"
+  /** The member of the body that has the mail address. */
+  readonly email: "email" | "newEmail"
+}
+
 /** A row of the route table: router, guard, documentation and tests are made from it. */
 export interface FlowRoute {
   /** Unique, for example `login`. */
@@ -41,6 +48,8 @@ export interface FlowRoute {
   readonly limitedAs?: string
   /** Media type an unsafe request must have; absent when there is no body. */
   readonly consumes?: "application/json" | "application/x-www-form-urlencoded"
+  /** What a robot pays for before this runs; see `checklist/bot-check`. */
+  readonly botCheck?: BotCheckRule
   /** The one foreign origin whose page may make a browser send an unsafe request here: a provider that answers by form_post. */
   readonly foreignOrigin?: string
   /** It asks nothing of the store, so nothing bounds how long it waits for one. */

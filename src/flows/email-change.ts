@@ -38,6 +38,7 @@ export function emailChangeRoutes(parts: FlowParts): readonly FlowRoute[] {
       ...common,
       name: "email-change",
       path,
+      botCheck: { before: "mail", email: "newEmail" },
       summary: "Asks for another address: {newEmail}. A code goes to the old one and to the new one. 202.",
       run: (call) => ask(parts, call),
     },

@@ -41,6 +41,7 @@ export function emailLinkRoutes(parts: FlowParts): readonly FlowRoute[] {
       name: "email-link",
       path,
       perAddress: "10/minute",
+      botCheck: { before: "mail", email: "email" },
       summary: "Asks for a link and a code by mail: {email, remember?}. Always 202, and a cookie.",
       run: (call) => ask(parts, call),
     },

@@ -15,6 +15,7 @@ import { registerRoutes } from "./register.ts"
 import { createMatch } from "./router.ts"
 import { sessionRoutes } from "./sessions.ts"
 
+export { createBotGate } from "./bot-check.ts"
 export type { FlowHooks } from "./parts.ts"
 export { openTokens } from "./provider-tokens.ts"
 
@@ -41,7 +42,7 @@ export function createFlows(parts: FlowParts): Flows {
     ...sessionRoutes(parts),
     ...passwordRoutes(parts),
     jwksRoute(parts),
-  ]
+  ].map((route) => parts.botGate.guard(route))
   const routes = [...own, ...parts.extraRoutes(own)]
   return {
     routes,

@@ -33,6 +33,7 @@ export function loginRoute(parts: FlowParts): FlowRoute {
     method: "POST",
     path: `${parts.basePath}/login`,
     access: "public",
+    botCheck: { before: "sign-in", email: "email" },
     consumes: "application/json",
     summary: "Signs in: {email, password}. 200 {userId} and two cookies.",
     run: (call) => login(parts, call),

@@ -56,6 +56,8 @@ export interface FlowParts {
   readonly tokenKeys: readonly Uint8Array[]
   readonly pages: FlowPages
   readonly signInLimits: SignInLimits
+  /** Puts the check of a route before it. */
+  readonly botGate: { guard(route: FlowRoute): FlowRoute }
   readonly mail: { readonly limits: MailLimits; wake(): void }
   readonly policy: {
     readonly registration: "open" | "invited" | "closed"

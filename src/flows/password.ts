@@ -41,6 +41,7 @@ export function passwordRoutes(parts: FlowParts): readonly FlowRoute[] {
       name: "password-forgot",
       path: `${path}/forgot`,
       access: "public",
+      botCheck: { before: "mail", email: "email" },
       summary: "Asks for a link by mail: {email}. Always 202.",
       run: (call) => forgot(parts, call),
     },

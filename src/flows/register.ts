@@ -41,6 +41,9 @@ export function registerRoutes(parts: FlowParts): readonly FlowRoute[] {
       path: `${basePath}/register`,
       access: "public",
       perAddress: "10/minute",
+      ...(parts.policy.registration === "closed"
+        ? {}
+        : { botCheck: { before: "mail", email: "email" } as const }),
       consumes: "application/json",
       summary: "Asks for an account: {email}. Always 202; the rest happens by mail.",
       run: (call) => register(parts, call),

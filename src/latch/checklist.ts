@@ -1,3 +1,4 @@
+import { state as botCheck } from "../checklist/bot-check/index.ts"
 import { state as cookie } from "../checklist/cookie/index.ts"
 import { state as cors } from "../checklist/cors/index.ts"
 import { state as csrf } from "../checklist/csrf/index.ts"
@@ -24,8 +25,6 @@ export interface ChecklistRow {
   readonly state: LineState
 }
 
-const notBuilt = (what: string) => (): LineState => ({ state: "not-built", why: `${what} is not built yet.` })
-
 const STATES: Readonly<Record<LineId, (facts: Facts) => LineState>> = {
   https,
   header,
@@ -40,7 +39,7 @@ const STATES: Readonly<Record<LineId, (facts: Facts) => LineState>> = {
   "rate-limit": rateLimit,
   proxy,
   overload,
-  "bot-check": notBuilt("A proof of work or challenge"),
+  "bot-check": botCheck,
   sql,
   database,
   secret,

@@ -1,3 +1,4 @@
+import type { BotCheckCounts } from "../checklist/bot-check/index.ts"
 import { BLOCKLIST_SIZE } from "../checklist/password/index.ts"
 import type { Overlooked } from "../checklist/proxy/index.ts"
 import type { Limiter, SharedLimiter } from "../checklist/rate-limit/index.ts"
@@ -11,6 +12,7 @@ export function readFacts(input: {
   readonly store: StoreFacts
   readonly limiter: Limiter
   readonly shared: SharedLimiter | undefined
+  readonly botCheck: BotCheckCounts
   readonly feedAgeMs: number | undefined
   readonly concurrency: number
   readonly hashes: number
@@ -20,7 +22,7 @@ export function readFacts(input: {
   readonly overlooked: Overlooked
 }): Facts {
   const { policies, store, limiter } = input
-  const { token, session, password, overload, cookie } = policies
+  const { token, session, password, overload, cookie, botCheck } = policies
   const unsafe = Object.entries(policies.given.unsafe ?? {}).filter(([, reason]) => reason !== undefined)
   return {
     origin: policies.origin.origin,
@@ -73,6 +75,13 @@ export function readFacts(input: {
     oauth: {
       providers: policies.oauth.providers.map(({ title }) => title),
       secure: policies.oauth.providers.every(({ issuer }) => issuer?.startsWith("http:") !== true),
+    },
+    botCheck: {
+      provider: botCheck.provider,
+      always: botCheck.always,
+      free: { mail: botCheck.free.mail.perNetwork.burst, signIn: botCheck.free.signIn.perAccount.burst },
+      maxNumber: botCheck.maxNumber,
+      ...input.botCheck,
     },
     sql: { statements: store.statements },
     database: store.database,

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import type { Server } from "node:http"
+import { createBotChecks, createRisk, WIDGETS } from "../checklist/bot-check/index.ts"
 import { checkCors, VARY_BY_ORIGIN } from "../checklist/cors/index.ts"
 import { checkCsrf } from "../checklist/csrf/index.ts"
 import { createEmailLinks } from "../checklist/email-link/index.ts"
@@ -17,7 +18,7 @@ import { systemClock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
 import type { FlowRoute } from "../core/flow.ts"
 import { silentLogger, withoutLongSegments } from "../core/logger.ts"
-import { createFlows, openTokens } from "../flows/index.ts"
+import { createBotGate, createFlows, openTokens } from "../flows/index.ts"
 import {
   createInbox,
   createMailer,
@@ -152,6 +153,24 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         shared?.describe().gone === undefined ? (shared?.describe().place ?? "memory") : "memory",
     })
     const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
+    const { widget } = policies.botCheck
+    const botChecks = createBotChecks({
+      policy: policies.botCheck,
+      keys: ring.keys("bot-check"),
+      hostnames: new Set(
+        [origin, ...policies.cors.origins.map((each) => new URL(each))].map((each) => each.hostname),
+      ),
+      clock,
+      logger,
+    })
+    const botGate = createBotGate({
+      checks: botChecks,
+      risk: createRisk(named, policies.botCheck),
+      store,
+      devices,
+      bodyBytes: policies.overload.bodyBytes,
+      logger,
+    })
     const overload = createOverload(policies.overload)
     const overlooked = createOverlooked({ policy: policies.proxy, clock, logger })
 
@@ -188,6 +207,8 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       deletionDays,
       bodyBytes: policies.overload.bodyBytes,
       headers: pageHeaders(),
+      widgetHeaders: pageHeaders(widget === undefined ? {} : WIDGETS[widget.name].policy),
+      botCheck: botGate,
       logger,
       clock,
     })
@@ -207,6 +228,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       pages,
       tokenKeys,
       signInLimits,
+      botGate,
       mail: { limits: policies.mail.limits, wake: () => mailer.wake() },
       policy: {
         registration: given.registration ?? "open",
@@ -276,6 +298,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         store: store.describe(),
         limiter,
         shared,
+        botCheck: botChecks.describe(),
         feedAgeMs: revocations.ageMs(clock()),
         concurrency: policies.password.concurrency,
         hashes: passwords.describe().begun,

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import type { BotCheckOptions } from "../checklist/bot-check/index.ts"
 import type { CookieOptions } from "../checklist/cookie/index.ts"
 import type { CorsOptions } from "../checklist/cors/index.ts"
 import type { CsrfOptions } from "../checklist/csrf/index.ts"
@@ -64,6 +65,8 @@ export interface NightlatchOptions {
   readonly deletionDelayDays?: number
   /** Whether clients that are not browsers may ask for tokens in the body. Default false. */
   readonly bearer?: boolean
+  /** What robots are asked for; default a proof of work, after a small free budget. */
+  readonly botCheck?: BotCheckOptions
   readonly cookie?: CookieOptions
   readonly cors?: CorsOptions
   readonly csrf?: CsrfOptions
@@ -86,7 +89,7 @@ export interface NightlatchOptions {
   /** Any logger of pino's shape. Default none. */
   readonly logger?: Logger
   /** Weakenings, each with its written reason; logged at start and shown on the checklist. */
-  readonly unsafe?: { readonly acceptRevokedUntilExpiry?: string }
+  readonly unsafe?: { readonly acceptRevokedUntilExpiry?: string; readonly botCheckOpenWhenDown?: string }
   /** Milliseconds since 1970. Default the system's clock; for tests. */
   readonly clock?: Clock
 }
@@ -113,6 +116,7 @@ const SCHEMA = z.strictObject({
   registration: z.enum(["open", "invited", "closed"]).optional(),
   deletionDelayDays: z.int().min(1).max(90).optional(),
   bearer: z.boolean().optional(),
+  botCheck: room,
   cookie: room,
   cors: room,
   csrf: room,
@@ -137,7 +141,9 @@ const SCHEMA = z.strictObject({
     })
     .optional(),
   logger: z.looseObject({ info: functionOf, warn: functionOf, error: functionOf }).optional(),
-  unsafe: z.strictObject({ acceptRevokedUntilExpiry: reason.optional() }).optional(),
+  unsafe: z
+    .strictObject({ acceptRevokedUntilExpiry: reason.optional(), botCheckOpenWhenDown: reason.optional() })
+    .optional(),
   clock: functionOf.optional(),
 })
 

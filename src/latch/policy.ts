@@ -1,3 +1,4 @@
+import { type BotCheckPolicy, readBotCheck } from "../checklist/bot-check/index.ts"
 import { type CookiePolicy, readCookies } from "../checklist/cookie/index.ts"
 import { type CorsPolicy, readCors } from "../checklist/cors/index.ts"
 import { type CsrfPolicy, readCsrf } from "../checklist/csrf/index.ts"
@@ -40,6 +41,7 @@ export interface Policies {
   readonly publicRoutes: PublicRoutes
   readonly healthPaths: ReadonlySet<string>
   readonly ring: KeyRing
+  readonly botCheck: BotCheckPolicy
   readonly cookie: CookiePolicy
   readonly cors: CorsPolicy
   readonly csrf: CsrfPolicy
@@ -94,6 +96,7 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     publicRoutes: readPublicRoutes(list(given.publicRoutes), faults),
     healthPaths: readHealthPaths(list(given.healthPaths), faults),
     ring: readSecrets(given.secret, origin, faults),
+    botCheck: readBotCheck(given.botCheck, { loopback, unsafe: given.unsafe }, faults),
     cookie: readCookies(given.cookie, origin, faults),
     csrf: readCsrf(given.csrf, { origin, corsOrigins: cors.origins }, faults),
     header: readHeader(given.header, https, faults),

@@ -2,11 +2,13 @@
  * Forms as a skin: the fields become the JSON body of the flow that means the same, the flow decides, and its answer becomes
  * a redirect or the page again. Nothing is decided twice, so no page can allow what the flow refuses.
  */
+import { type Challenge, HEADER } from "../checklist/bot-check/index.ts"
 import type { FlowCall, FlowRoute } from "../core/flow.ts"
 import { newInstance } from "../core/problem.ts"
 import type { HeaderList, Reply, RequestView } from "../core/request.ts"
 import { type Refusal, type RefusalKind, refuse } from "../core/verdict.ts"
 import type { Language } from "../flows/language.ts"
+import { answerOf, botCheckPage } from "./bot-check.ts"
 import { describeProblem, type Problem, problemPage, refusedPage, seeOther } from "./problem.ts"
 import type { Site } from "./site.ts"
 import { readVisit, type Visit } from "./visit.ts"
@@ -94,12 +96,13 @@ export function formRoutes(
 
 async function submit(site: Site, form: Form, flow: FlowRoute, call: FlowCall): Promise<Reply> {
   const visit = readVisit(site, call.view)
-  const read = await readFields(site, call)
-  if (typeof read !== "function") return refusedPage(visit, read, newInstance(), form.page(visit))
+  const typed = await readFields(site, call)
+  if (!(typed instanceof URLSearchParams)) return refusedPage(visit, typed, newInstance(), form.page(visit))
+  const read: Fields = (name) => typed.get(name) ?? ""
   const visitor = form.user ? await findVisitor(site, call.view) : undefined
   if (form.user && visitor === undefined) return signInFirst(visit, "ended")
   const reply = await flow.run({
-    view: asJson(call.view, visit.language),
+    view: asJson(call.view, visit.language, answerOf(flow.name, read)),
     session: visitor?.session ?? call.session,
     params: form.params?.(read) ?? {},
     body: bytesOf(form.json?.(read, visitor)),
@@ -109,6 +112,9 @@ async function submit(site: Site, form: Form, flow: FlowRoute, call: FlowCall): 
     return form.done === undefined ? reply : seeOther(form.done(visit, read), reply.headers.filter(isOurs))
   }
   const problem = problemOf(visit, reply)
+  const { botCheck } = problem
+  if (flow.botCheck?.before === "mail" && botCheck !== undefined)
+    return botCheckPage(visit, flow.name, { ...problem, botCheck }, [...typed])
   const first = SIGN_IN_FIRST[problem.code]
   return first === undefined ? form.again(visit, read, problem, visitor) : signInFirst(visit, first)
 }
@@ -132,17 +138,20 @@ function problemOf(visit: Visit, reply: Reply): Problem {
     code = "service.fault",
     title = "",
     instance,
+    botCheck,
   } = JSON.parse(reply.body ?? "{}") as {
     status?: number
     code?: string
     title?: string
     instance?: string
+    botCheck?: Challenge
   }
   const headers = reply.headers.filter(([name]) => name !== "content-type" && name !== "cache-control")
-  return describeProblem(visit, { status, code, title }, headers, instance)
+  const problem = describeProblem(visit, { status, code, title }, headers, instance)
+  return botCheck === undefined ? problem : { ...problem, botCheck }
 }
 
-async function readFields(site: Site, { view, body }: FlowCall): Promise<Fields | Refusal> {
+async function readFields(site: Site, { view, body }: FlowCall): Promise<URLSearchParams | Refusal> {
   if (!FORM_TYPE.test(view.header("content-type") ?? "") || view.header("content-encoding") !== undefined)
     return refuse(TYPE, "the body is not a form")
   const read = await body(site.bodyBytes)
@@ -152,7 +161,7 @@ async function readFields(site: Site, { view, body }: FlowCall): Promise<Fields 
   for (const name of new Set(fields.keys())) {
     if (fields.getAll(name).length > 1) return refuse(MALFORMED, "a field came twice")
   }
-  return (name) => fields.get(name) ?? ""
+  return fields
 }
 
 function bytesOf(json: object | undefined): FlowCall["body"] {
@@ -160,12 +169,16 @@ function bytesOf(json: object | undefined): FlowCall["body"] {
   return async () => ({ kind: "bytes", bytes })
 }
 
-/** The same request as the flow would have seen it from a script of ours, in the language of the page. */
-function asJson(view: RequestView, language: Language): RequestView {
+/**
+ * The same request as the flow would have seen it from a script of ours, in the language of the page.
+ * @param answer to the flow's bot check; a form sends it as a field, and a header that came along counts for nothing
+ */
+function asJson(view: RequestView, language: Language, answer: string | undefined): RequestView {
   const own = new Map<string, string | undefined>([
     ["content-type", "application/json"],
     ["accept-language", language],
     ["sec-fetch-dest", undefined],
+    [HEADER, answer],
   ])
   return {
     method: view.method,

@@ -3,6 +3,8 @@ import type { FlowRoute } from "../core/flow.ts"
 import { renderRefusal } from "../core/problem.ts"
 import type { Reply } from "../core/request.ts"
 import type { FlowPages } from "../flows/flow-pages.ts"
+import { ALTCHA_SCRIPT } from "./altcha-script.ts"
+import { BOT_CHECK_SCRIPT } from "./bot-check-script.ts"
 import { checkMailForms, checkMailRoutes } from "./check-mail.ts"
 import { diagnosisRoutes } from "./diagnosis.ts"
 import { DIAGNOSIS_SCRIPT } from "./diagnosis-script.ts"
@@ -34,6 +36,8 @@ export function createPages(input: Omit<Site, "versions">): Pages {
     "style.css": { type: "text/css", body: style(input.policy.accent) },
     "pages.js": { type: "text/javascript", body: SCRIPT },
     "diagnosis.js": { type: "text/javascript", body: DIAGNOSIS_SCRIPT },
+    "bot-check.js": { type: "text/javascript", body: BOT_CHECK_SCRIPT },
+    "altcha.js": { type: "text/javascript", body: ALTCHA_SCRIPT },
     "icon.svg": { type: "image/svg+xml", body: ICON },
   }
   const version = (name: keyof typeof assets) => toBase64url(sha256(assets[name].body)).slice(0, 8)
@@ -43,6 +47,8 @@ export function createPages(input: Omit<Site, "versions">): Pages {
       "style.css": version("style.css"),
       "pages.js": version("pages.js"),
       "diagnosis.js": version("diagnosis.js"),
+      "bot-check.js": version("bot-check.js"),
+      "altcha.js": version("altcha.js"),
     },
   }
   const forms = [

@@ -1,4 +1,5 @@
 import { html, raw } from "hono/html"
+import type { Challenge } from "../checklist/bot-check/index.ts"
 import type { HeaderList, Reply } from "../core/request.ts"
 import { LANGUAGES } from "../flows/language.ts"
 import { EMBLEM } from "./emblem.ts"
@@ -20,6 +21,8 @@ export interface PageInput {
   /** Goes on by itself, to a path that was checked. */
   readonly refresh?: string
   readonly script?: "diagnosis.js"
+  /** The page has a form that asks for it. */
+  readonly botCheck?: Challenge | undefined
 }
 
 export function page(visit: Visit, input: PageInput): Reply {
@@ -30,6 +33,8 @@ export function page(visit: Visit, input: PageInput): Reply {
     policy.logoUrl === undefined
       ? raw(`<svg viewBox="0 0 24 24" aria-hidden="true">${EMBLEM}</svg>`)
       : html`<img src="${policy.logoUrl}" alt="" width="28" height="28">`
+  const scripts = [input.script, input.botCheck === undefined ? undefined : "bot-check.js"] as const
+  const widget = input.botCheck !== undefined && input.botCheck.provider !== "altcha"
   const title = input.refused === true ? `${words.layout.error}: ${input.title}` : input.title
   const body = html`<!doctype html>
 <html lang="${language}" data-show="${words.layout.show}" data-hide="${words.layout.hide}">
@@ -42,7 +47,7 @@ ${input.refresh === undefined ? "" : html`<meta http-equiv="refresh" content="0;
 <link rel="icon" href="${basePath}/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${file("style.css")}">
 <script src="${file("pages.js")}"></script>
-${input.script === undefined ? "" : html`<script src="${file(input.script)}" defer></script>`}
+${scripts.map((each) => (each === undefined ? "" : html`<script src="${file(each)}" defer></script>`))}
 </head>
 <body>
 <a class="away skip" href="#content">${words.layout.skip}</a>
@@ -56,7 +61,7 @@ ${input.body}
 `
   return {
     status: input.status ?? 200,
-    headers: [...site.headers, ...(input.headers ?? [])],
+    headers: [...(widget ? site.widgetHeaders : site.headers), ...(input.headers ?? [])],
     body: String(body),
   }
 }

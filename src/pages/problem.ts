@@ -1,4 +1,5 @@
 import { html } from "hono/html"
+import type { Challenge } from "../checklist/bot-check/index.ts"
 import type { HeaderList, Reply } from "../core/request.ts"
 import type { Refusal } from "../core/verdict.ts"
 import { alert, page } from "./layout.ts"
@@ -13,6 +14,8 @@ export interface Problem {
   readonly headers: HeaderList
   /** Finds its line in the log. */
   readonly instance: string | undefined
+  /** To be answered with the next try. */
+  readonly botCheck?: Challenge
 }
 
 /** @param title stands in for a code that the catalogue does not know */

@@ -1,6 +1,8 @@
 import { html } from "hono/html"
+import type { Challenge } from "../checklist/bot-check/index.ts"
 import type { FlowRoute } from "../core/flow.ts"
 import type { Reply } from "../core/request.ts"
+import { botCheck } from "./bot-check.ts"
 import type { Form } from "./form.ts"
 import { alert, field, type Markup, notice, page } from "./layout.ts"
 import { type Problem, reference, seeOther } from "./problem.ts"
@@ -14,6 +16,8 @@ interface SignInInput {
   readonly remember: boolean
   readonly problem?: Problem
   readonly above?: Markup | ""
+  /** For the password's button, when it will be asked for. */
+  readonly botCheck?: Challenge | undefined
 }
 
 export function signInRoutes(site: Site): readonly FlowRoute[] {
@@ -44,6 +48,7 @@ export function signInRoutes(site: Site): readonly FlowRoute[] {
       email: why === "recent" ? (visitor?.account.email ?? "") : "",
       remember: visitor?.stored.persistent ?? true,
       above: already,
+      botCheck: await site.botCheck.offerSignIn(call.view.clientAddress),
     })
   })
 }
@@ -68,6 +73,7 @@ export function signInForms(site: Site): readonly Form[] {
         email: fields("email"),
         remember: remember(fields("remember")),
         problem: problem.code === "body.invalid" ? { ...problem, text: visit.words.invalid.signIn } : problem,
+        botCheck: problem.botCheck,
       }),
   }
   const link: Form = {
@@ -99,23 +105,26 @@ export function signInForms(site: Site): readonly Form[] {
 
 function signInPage(visit: Visit, input: SignInInput): Reply {
   const { site, words, returnTo } = visit
-  const { problem } = input
+  const { problem, botCheck: challenge } = input
   const action = (name: string) => visit.href(`${site.basePath}/form/${name}`, { return: returnTo })
   const reset = visit.page("reset")
   const register = site.registration === "closed" ? undefined : visit.page("register")
-  const byPassword = problem !== undefined && problem.text !== words.invalid.email
+  const wrong = problem !== undefined && !problem.code.startsWith("bot_check.")
+  const byPassword = wrong && problem.text !== words.invalid.email
   return page(visit, {
     title: words.signIn.title,
     status: problem?.status ?? 200,
     headers: problem?.headers ?? [],
     refused: problem !== undefined,
+    botCheck: challenge,
     body: html`<h1>${words.signIn.title}</h1>
 ${input.above ?? ""}
 <form method="post" action="${action("sign-in")}">
 ${problem === undefined ? "" : alert(problem.text, reference(visit, problem))}
-${field({ id: "email", label: words.field.email, type: "email", autocomplete: "username", value: input.email, focus: input.email === "", wrong: problem !== undefined })}
+${field({ id: "email", label: words.field.email, type: "email", autocomplete: "username", value: input.email, focus: input.email === "", wrong })}
 ${field({ id: "password", label: words.field.password, type: "password", autocomplete: "current-password", focus: input.email !== "", wrong: byPassword })}
 <div class="row"><label class="tick"><input type="checkbox" name="remember"${input.remember ? " checked" : ""}> ${words.field.remember}</label></div>
+${challenge === undefined ? "" : botCheck(visit, "login", challenge, false)}
 <button>${words.signIn.submit}</button>
 ${site.emailLink ? html`<button class="second" formaction="${action("email-link")}" formnovalidate>${words.signIn.link}</button>` : ""}
 </form>

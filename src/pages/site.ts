@@ -1,3 +1,4 @@
+import type { Challenge } from "../checklist/bot-check/index.ts"
 import type { CookiePolicy } from "../checklist/cookie/index.ts"
 import type { EmailLinks } from "../checklist/email-link/index.ts"
 import type { Sessions } from "../checklist/session/index.ts"
@@ -16,6 +17,9 @@ interface Provider {
   readonly href: string
 }
 
+/** Files that pages name with their version. */
+type Asset = "style.css" | "pages.js" | "diagnosis.js" | "bot-check.js" | "altcha.js"
+
 /** What the pages are made of. */
 export interface Site {
   readonly basePath: string
@@ -32,6 +36,8 @@ export interface Site {
   readonly sessions: Pick<Sessions, "peek" | "revocations">
   readonly cookies: CookiePolicy
   readonly emailLinks: Pick<EmailLinks, "readCookie">
+  /** A challenge for the sign-in page, if one will be asked for. */
+  readonly botCheck: { offerSignIn(address: string): Promise<Challenge | undefined> }
   readonly providers: readonly Provider[]
   /** Keys of the label `pending-link`. */
   readonly linkKeys: readonly Uint8Array[]
@@ -44,8 +50,10 @@ export interface Site {
   readonly bodyBytes: number
   /** Of every page: its content policy, no-store. */
   readonly headers: HeaderList
+  /** The same for pages with a widget of the bot check, which loads from its provider. */
+  readonly widgetHeaders: HeaderList
   readonly logger: Logger
   readonly clock: Clock
   /** What changes with each version of a file, for its address. */
-  readonly versions: Readonly<Record<"style.css" | "pages.js" | "diagnosis.js", string>>
+  readonly versions: Readonly<Record<Asset, string>>
 }

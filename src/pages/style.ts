@@ -81,6 +81,8 @@ main:not(.wide) .secret button { width: 3rem; }
 
 .alert, .notice { padding: .8rem 1rem; background: var(--panel); border-left: 3px solid var(--good); font-size: .9375rem; text-wrap: pretty; }
 .alert { border-color: var(--bad); }
+.bot-check { display: grid; gap: .75rem; justify-items: start; font-size: .9375rem; color: var(--muted); text-wrap: pretty; }
+.bot-check p:empty { display: none; }
 h1 + .alert, h1 + .notice { margin-top: 1.5rem; }
 .notice + form { margin-top: 1.5rem; }
 .reference { margin-top: .25rem; font: .75rem/1.5 var(--mono); color: var(--muted); overflow-wrap: anywhere; }

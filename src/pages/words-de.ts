@@ -75,6 +75,14 @@ export const GERMAN: PageWords = {
     "session.unknown": "Diese Sitzung ist schon beendet.",
     "guard.recent_sign_in": "Melden Sie sich dafür neu an.",
     "guard.role": "Das darf dieses Konto nicht.",
+    "bot_check.required":
+      "Ihr Browser muss erst zeigen, dass kein Roboter am Werk ist. Geben Sie unterdessen Ihr Passwort noch einmal ein.",
+    "bot_check.invalid":
+      "Es war nicht zu erkennen, dass kein Roboter am Werk ist. Versuchen Sie es noch einmal.",
+    "bot_check.expired": "Die Prüfung ist inzwischen zu alt. Versuchen Sie es noch einmal.",
+    "bot_check.used": "Diese Prüfung wurde schon benutzt. Versuchen Sie es noch einmal.",
+    "bot_check.unavailable":
+      "Gerade lässt sich nicht prüfen, dass kein Roboter am Werk ist. Versuchen Sie es gleich noch einmal.",
     "csrf.cross_site": `Dieses Formular kam von einer anderen Website, ${NOTHING}`,
     "csrf.unproven": `Der Browser hat nicht gesagt, woher dieses Formular kommt, ${NOTHING}`,
     "cors.foreign_origin": `Dieses Formular kam von einer anderen Website, ${NOTHING}`,
@@ -170,6 +178,21 @@ export const GERMAN: PageWords = {
     endedTitle: "Dieser Link gilt nicht mehr",
     ended: "Er wurde schon benutzt, er ist zu alt, oder ein Teil von ihm fehlt.",
     askAgain: "Neuen Link anfordern",
+  },
+  botCheck: {
+    title: "Einen Moment bitte",
+    lede: "Ihr Browser zeigt durch etwas Rechnen, dass kein Roboter am Werk ist. Sie müssen nichts lösen, und es geht von selbst weiter.",
+    widgetLede: "Zeigen Sie, dass kein Roboter am Werk ist; dann geht es weiter.",
+    submit: "Weiter",
+    working:
+      "Ihr Browser rechnet, um zu zeigen, dass kein Roboter am Werk ist. Das dauert höchstens ein paar Sekunden.",
+    slow: "Ihr Browser rechnet noch. Auf einem langsamen Gerät dauert das bis zu einer halben Minute.",
+    done: "Fertig: Es ist kein Roboter am Werk.",
+    failed: "Die Prüfung hat in diesem Browser nicht geklappt.",
+    again: "Noch einmal versuchen",
+    widget: "Bestehen Sie diese Prüfung, bevor Sie den Knopf drücken.",
+    noScript:
+      "Diese Prüfung braucht JavaScript. Schalten Sie es für diese Seite ein, oder versuchen Sie es später noch einmal.",
   },
   bounce: {
     title: "Einen Moment",

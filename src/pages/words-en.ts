@@ -75,6 +75,13 @@ export const ENGLISH: PageWords = {
     "session.unknown": "This session has ended already.",
     "guard.recent_sign_in": "Sign in again before doing this.",
     "guard.role": "This account may not do that.",
+    "bot_check.required":
+      "Your browser has to show first that no robot is at work. Type your password once more meanwhile.",
+    "bot_check.invalid": "It could not be seen that no robot is at work. Try again.",
+    "bot_check.expired": "The check is too old by now. Try again.",
+    "bot_check.used": "This check was used already. Try again.",
+    "bot_check.unavailable":
+      "It cannot be checked right now that no robot is at work. Try again in a moment.",
     "csrf.cross_site": "This form came from another site, so nothing was done.",
     "csrf.unproven": "The browser did not say where this form came from, so nothing was done.",
     "cors.foreign_origin": "This form came from another site, so nothing was done.",
@@ -166,6 +173,19 @@ export const ENGLISH: PageWords = {
     endedTitle: "This link does not work any more",
     ended: "It was used already, it is too old, or a part of it is missing.",
     askAgain: "Ask for a new one",
+  },
+  botCheck: {
+    title: "One moment",
+    lede: "Your browser shows by a little computing that no robot is at work. There is nothing for you to solve, and it goes on by itself.",
+    widgetLede: "Show that no robot is at work, then go on.",
+    submit: "Continue",
+    working: "Your browser is computing, to show that no robot is at work. That takes a few seconds at most.",
+    slow: "Your browser is still computing. On a slow device that takes up to half a minute.",
+    done: "Done: no robot is at work.",
+    failed: "The check did not work in this browser.",
+    again: "Try again",
+    widget: "Complete this check before you press the button.",
+    noScript: "This check needs JavaScript. Switch it on for this page, or try again later.",
   },
   bounce: {
     title: "One moment",

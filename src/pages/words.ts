@@ -88,6 +88,22 @@ export interface PageWords {
       string
     >
   >
+  readonly botCheck: Readonly<
+    Record<
+      | "title"
+      | "lede"
+      | "widgetLede"
+      | "submit"
+      | "working"
+      | "slow"
+      | "done"
+      | "failed"
+      | "again"
+      | "widget"
+      | "noScript",
+      string
+    >
+  >
   readonly bounce: Readonly<Record<"title" | "lede" | "link", string>>
   readonly problem: Readonly<Record<"title" | "signIn" | "retry", string>>
   readonly settings: Readonly<

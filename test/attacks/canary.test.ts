@@ -118,6 +118,7 @@ it("no secret of the service's own settings is in its output, an answer or its d
   const folder = openFolder()
   const token = generateSecret()
   const smtp = "canary-smtp-password"
+  const botKey = "canary-bot-check-secret-key"
   const seen: string[] = []
   const mailServer = new SMTPServer({
     allowInsecureAuth: true,
@@ -137,6 +138,9 @@ it("no secret of the service's own settings is in its output, an answer or its d
     NIGHTLATCH_OPERATOR_TOKEN: token,
     NIGHTLATCH_SMTP_URL: `smtp://mailer:${smtp}@127.0.0.1:${port}`,
     NIGHTLATCH_MAIL_FROM: "accounts@example.com",
+    NIGHTLATCH_BOT_CHECK: "turnstile",
+    NIGHTLATCH_BOT_CHECK_SITE_KEY: "public-site-key",
+    NIGHTLATCH_BOT_CHECK_SECRET_KEY: botKey,
   })
   t.after(async () => {
     await service.stop("SIGKILL")
@@ -154,7 +158,7 @@ it("no secret of the service's own settings is in its output, an answer or its d
     origin: `http://localhost:${service.port}`,
   }
   assert.equal((await say("/operator", { body: `token=${token}`, headers: form })).status, 303)
-  for (const value of [token, `${token}A`, smtp, secret]) {
+  for (const value of [token, `${token}A`, smtp, secret, botKey]) {
     for (const path of [`/?token=${value}`, `/operator?token=${value}`, `/${value}`, `/auth/${value}`])
       await say(path)
     await say("/", { headers: { authorization: `Bearer ${value}` } })
@@ -171,7 +175,7 @@ it("no secret of the service's own settings is in its output, an answer or its d
   const database = join(folder.path, "data", "nightlatch.db")
   const raw = Buffer.concat(["", "-wal"].map((end) => readOrEmpty(database + end)))
   assert.ok(raw.byteLength > 1_000 && answers.length > 20)
-  for (const [name, value] of Object.entries({ token, smtp, secret })) {
+  for (const [name, value] of Object.entries({ token, smtp, secret, botKey })) {
     assert.ok(!service.output.text.includes(value), `${name} is in the output`)
     assert.ok(!answers.some((text) => text.includes(value)), `${name} is in an answer`)
     assert.ok(!raw.includes(value), `${name} is in the database's file`)

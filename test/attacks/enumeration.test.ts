@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import type { Store } from "../../src/store/store.ts"
+import { SMALL, solved } from "../bot-check/solve.ts"
 import { type Answer, openStage, PASSWORD, type Stage, signUp } from "../flows/stage.ts"
 
 const WRONG = "seven copper lanterns drift"
@@ -106,5 +107,74 @@ describe("known and unknown", () => {
     const wrong = await stage.ask(path, { json: { email: "known@example.com", password: WRONG } })
     assert.equal(wrong.status, 401)
     assert.deepEqual(comparable(await stage.ask(path, right)), comparable(wrong))
+  })
+
+  it("the bot check does the same for both, with nothing, with a known browser of another account, with a solution", async (t) => {
+    const recorded: string[] = []
+    const own = await openStage(
+      {
+        botCheck: {
+          maxNumber: SMALL,
+          free: {
+            mail: { perNetwork: "3/day" },
+            signIn: { perAccount: "1/day", perNetwork: "1000/day" },
+          },
+        },
+      },
+      (opened) => ({
+        ...opened,
+        findAccountByEmail(email) {
+          recorded.push("findAccountByEmail")
+          return opened.findAccountByEmail(email)
+        },
+        redeemState(input) {
+          recorded.push("redeemState")
+          return opened.redeemState(input)
+        },
+        countFailure(input) {
+          recorded.push("countFailure")
+          return opened.countFailure(input)
+        },
+      }),
+    )
+    t.after(() => own.close())
+    await signUp(own, "known@example.com")
+    const other = await signUp(own, "other@example.com")
+    const device = [...other.jar].find(([name]) => name.includes("device"))?.join("=") ?? ""
+    const seen = new Map<string, unknown[]>()
+    for (const email of ["known@example.com", "nobody@example.com"]) {
+      // What the network has free is full again.
+      await own.tick(3 * 86_400_000)
+      const rows: unknown[] = []
+      const note = async (path: string, json: object, headers: Record<string, string>) => {
+        recorded.length = 0
+        const answer = await own.ask(path, { json, headers: { origin: own.base, ...headers } })
+        const members = Object.keys(answer.json).sort()
+        rows.push([
+          path,
+          answer.status,
+          answer.json.code,
+          members,
+          Object.keys(answer.headers),
+          [...recorded],
+        ])
+        return answer
+      }
+      for (const headers of [{}, { cookie: device }]) {
+        const login = { email, password: WRONG }
+        await note("/auth/login", login, headers)
+        const asked = await note("/auth/login", login, headers)
+        await note("/auth/login", login, { ...headers, ...solved(asked) })
+        await note("/auth/login", login, { ...headers, ...solved(asked) })
+        for (const path of ["/auth/password/forgot", "/auth/register", "/auth/email-link"]) {
+          await note(path, { email }, headers)
+          const due = await note(path, { email }, headers)
+          if (due.status === 403) await note(path, { email }, { ...headers, ...solved(due) })
+        }
+      }
+      seen.set(email, rows)
+    }
+    assert.deepEqual(seen.get("known@example.com"), seen.get("nobody@example.com"))
+    assert.ok(seen.get("known@example.com")?.some((row) => JSON.stringify(row).includes("bot_check.used")))
   })
 })

@@ -78,6 +78,13 @@ export async function openStage(
       refresh: { perAddress: "1000000/minute" },
       mail: { perAddress: "1000000/minute" },
     },
+    // One address plays many people; what is asked of robots has tests of its own.
+    botCheck: {
+      free: {
+        mail: { perNetwork: "1000000/minute", inAll: "1000000/minute" },
+        signIn: { perAccount: "1000000/minute", perNetwork: "1000000/minute" },
+      },
+    },
     ...options,
   })
   const stores = await openStores(clock, policies.given.database ?? "")

@@ -112,7 +112,10 @@ describe("cors: preflights", () => {
     const headers = new Map(verdict.reply.headers)
     assert.equal(verdict.reply.status, 204)
     assert.equal(headers.get("access-control-allow-methods"), "GET, HEAD, POST, PUT, PATCH, DELETE")
-    assert.equal(headers.get("access-control-allow-headers"), "content-type, x-nightlatch")
+    assert.equal(
+      headers.get("access-control-allow-headers"),
+      "content-type, x-nightlatch, x-nightlatch-bot-check",
+    )
     assert.equal(headers.get("access-control-allow-private-network"), undefined)
   })
   for (const [method, wanted] of [

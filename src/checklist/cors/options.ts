@@ -8,7 +8,7 @@ export interface CorsOptions {
   readonly origins?: readonly string[]
   /** Methods they may use besides GET, HEAD and POST. Default PUT, PATCH, DELETE. */
   readonly methods?: readonly string[]
-  /** Request headers they may set. Default `content-type`, `x-nightlatch`. */
+  /** Request headers they may set. Default `content-type`, `x-nightlatch`, `x-nightlatch-bot-check`. */
   readonly headers?: readonly string[]
   /** Answer headers their scripts may read. Default the rate limit's. */
   readonly exposedHeaders?: readonly string[]
@@ -37,7 +37,7 @@ const SCHEMA = z.strictObject({
 
 const ALWAYS_METHODS = ["GET", "HEAD", "POST"]
 const METHODS = ["PUT", "PATCH", "DELETE"]
-const HEADERS = ["content-type", "x-nightlatch"]
+const HEADERS = ["content-type", "x-nightlatch", "x-nightlatch-bot-check"]
 const EXPOSED = ["ratelimit", "ratelimit-policy", "retry-after"]
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** Browsers never let a script use them (Fetch, forbidden methods). */

@@ -6,23 +6,31 @@
 import type { Facts, LineState } from "../../core/facts.ts"
 import type { HeaderList } from "../../core/request.ts"
 
-const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ")
+/** Workers need no directive: where there is none, `script-src` is theirs (CSP 3, worker-src). */
+const PAGE_POLICY: Readonly<Record<string, readonly string[]>> = {
+  "default-src": ["'none'"],
+  "script-src": ["'self'"],
+  "style-src": ["'self'"],
+  "img-src": ["'self'", "data:"],
+  "connect-src": ["'self'"],
+  "form-action": ["'self'"],
+  "base-uri": ["'none'"],
+  "frame-ancestors": ["'none'"],
+}
 
-/** For pages of our own. `same-origin` as referrer policy, because `no-referrer` makes our own forms send `Origin: null`. */
-export function pageHeaders(): HeaderList {
+/**
+ * For pages of our own. `same-origin` as referrer policy, because `no-referrer` makes our own forms send `Origin: null`.
+ * @param more origins that this page loads from besides, by directive
+ */
+export function pageHeaders(more: Readonly<Record<string, readonly string[]>> = {}): HeaderList {
+  const names = new Set([...Object.keys(PAGE_POLICY), ...Object.keys(more)])
+  const policy = [...names].map((name) =>
+    [name, ...(PAGE_POLICY[name] ?? []), ...(more[name] ?? [])].join(" "),
+  )
   return [
     ["content-type", "text/html; charset=utf-8"],
     ["cache-control", "no-store"],
-    ["content-security-policy", PAGE_POLICY],
+    ["content-security-policy", policy.join("; ")],
     ["referrer-policy", "same-origin"],
   ]
 }

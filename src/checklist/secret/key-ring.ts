@@ -18,6 +18,7 @@ export const KEY_LABELS = [
   "known-device",
   "limit-key",
   "secret-id",
+  "bot-check",
 ] as const
 
 export type KeyLabel = (typeof KEY_LABELS)[number]

@@ -1,0 +1,97 @@
+/**
+ * Attack: a robot that stays below each limit and goes on for days; or one that uses up a budget so that a person pays.
+ * Promise: what sends a mail is free so many times for a network and for everybody; sign-ins are free until so many have
+ * failed at an account or from a network. A browser that signed in to the account before has a budget that strangers cannot
+ * use up. Budgets are counted where the limits are, together with other processes, by the address that was typed, whether
+ * it is an account's or not. Source: ASVS 2.4.1, 6.3.1, 6.3.8; OWASP, Slow Down Online Guessing Attacks with Device Cookies.
+ */
+import type { Pass, Refusal } from "../../core/verdict.ts"
+import type { Counted, Demand, NamedLimits } from "../rate-limit/index.ts"
+import type { BotCheckPolicy } from "./options.ts"
+
+/** `due`: the budget is used up. A refusal: it cannot be counted, and the limits are closed then. */
+export type Need = "free" | "due" | Refusal
+
+export interface Device {
+  /** What its cookie says. */
+  readonly device: string
+  /** The normalised mail address that was typed. */
+  readonly account: string
+}
+
+export interface Risk {
+  /** Counts a request that sends a mail. */
+  mail(address: string): Promise<Need>
+  /** Counts it for a browser that is known at the account; asked when the others' budget is used up. */
+  mailFrom(device: Device): Promise<Need>
+  /** Whether so many sign-ins have failed already; without an account, from this network alone. */
+  lookAtSignIn(who: { readonly account?: string; readonly address: string }): Promise<Need>
+  lookAtSignInFrom(device: Device): Promise<Need>
+  noteFailure(who: { readonly account: string; readonly address: string }): Promise<void>
+  noteFailureFrom(device: Device): Promise<void>
+}
+
+const MAIL = "bot-check-mail"
+const MAIL_ALL = "bot-check-mail-all"
+const MAIL_DEVICE = "bot-check-mail-device"
+const SIGN_IN = "bot-check-sign-in"
+const SIGN_IN_NETWORK = "bot-check-sign-in-network"
+const SIGN_IN_DEVICE = "bot-check-sign-in-device"
+
+export function createRisk(limiter: NamedLimits, policy: BotCheckPolicy): Risk {
+  const { mail, signIn } = policy.free
+  limiter.register(MAIL, mail.perNetwork)
+  limiter.register(MAIL_ALL, mail.inAll)
+  limiter.register(MAIL_DEVICE, mail.perDevice)
+  limiter.register(SIGN_IN, signIn.perAccount)
+  limiter.register(SIGN_IN_NETWORK, signIn.perNetwork)
+  limiter.register(SIGN_IN_DEVICE, signIn.perDevice)
+  const mails = (address: string): readonly Demand[] => [
+    { name: MAIL, rate: mail.perNetwork, address },
+    { name: MAIL_ALL, rate: mail.inAll, key: "all", address },
+  ]
+  const of = (name: string, rate: Demand["rate"], { device, account }: Device): Demand => ({
+    name,
+    rate,
+    key: JSON.stringify([device, account]),
+  })
+  const atAccount = (account: string, address: string): Demand => ({
+    name: SIGN_IN,
+    rate: signIn.perAccount,
+    key: account,
+    address,
+  })
+  const fromNetwork = (address: string): Demand => ({
+    name: SIGN_IN_NETWORK,
+    rate: signIn.perNetwork,
+    address,
+  })
+  const told = async (ask: () => Counted): Promise<Need> => (policy.always ? "due" : needOf(await ask()))
+  return {
+    mail: (address) => told(() => limiter.takeAll(mails(address))),
+    mailFrom: (device) => told(() => limiter.takeAll([of(MAIL_DEVICE, mail.perDevice, device)])),
+    lookAtSignIn: ({ account, address }) =>
+      told(() =>
+        limiter.peekAll([
+          ...(account === undefined ? [] : [atAccount(account, address)]),
+          fromNetwork(address),
+        ]),
+      ),
+    lookAtSignInFrom: (device) => told(() => limiter.peekAll([of(SIGN_IN_DEVICE, signIn.perDevice, device)])),
+    async noteFailure({ account, address }) {
+      // One by one: what is used up already must not keep the other from being counted.
+      await Promise.all([
+        limiter.takeAll([atAccount(account, address)]),
+        limiter.takeAll([fromNetwork(address)]),
+      ])
+    },
+    async noteFailureFrom(device) {
+      await limiter.takeAll([of(SIGN_IN_DEVICE, signIn.perDevice, device)])
+    },
+  }
+}
+
+function needOf(verdict: Pass | Refusal): Need {
+  if (verdict.kind === "pass") return "free"
+  return verdict.refusal.status === 429 ? "due" : verdict
+}
