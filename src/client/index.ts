@@ -4,9 +4,9 @@
  * Promise: one refresh at a time in a browser; "signed out" only after the service said so twice; a failure is an error.
  * It stores and clears nothing, and sends neither cookies nor its header to other origins.
  */
-import type { Client, ClientOptions, Me, Refused } from "./types.ts"
+import type { BotCheck, Client, ClientOptions, Me, Refused } from "./types.ts"
 
-export type { Client, ClientOptions, Credentials, Me } from "./types.ts"
+export type { BotCheck, Client, ClientOptions, Credentials, Me } from "./types.ts"
 
 type Channel = InstanceType<typeof BroadcastChannel>
 
@@ -29,6 +29,8 @@ export class NightlatchError extends Error {
   declare readonly retryAfterSeconds: number | undefined
   /** Finds the refusal in the service's log. */
   declare readonly instance: string | undefined
+  /** To be solved before the next try. */
+  declare readonly botCheck: BotCheck | undefined
 
   constructor(message: string, { cause, ...refused }: Refused) {
     super(message, { cause })
@@ -48,6 +50,7 @@ export async function errorOf(response: Response): Promise<NightlatchError> {
     status,
     retryAfterSeconds: /^\d+$/.test(wait) ? Number(wait) : undefined,
     instance: text("instance"),
+    botCheck: said.botCheck as BotCheck | undefined,
   })
 }
 
@@ -185,10 +188,13 @@ export function createClient({ basePath = "/auth", fetch: given }: ClientOptions
       learn(state !== "none")
       return state === "none" ? undefined : state
     },
-    login: ({ email, password, remember }) =>
+    login: ({ email, password, remember, botCheck }) =>
       sign("login", {
         ...POST,
-        headers: { "content-type": "application/json" },
+        headers: {
+          "content-type": "application/json",
+          ...(botCheck && { "x-nightlatch-bot-check": botCheck }),
+        },
         body: JSON.stringify({ email, password, remember }),
       }),
     logout: () => sign("logout", POST),

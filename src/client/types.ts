@@ -22,6 +22,19 @@ export interface Credentials {
   readonly password: string
   /** Keep the session when the browser closes. Default true. */
   readonly remember?: boolean
+  /** The answer to the challenge of a try that was refused: `solve` of `nightlatch/client/altcha`, or a widget's. */
+  readonly botCheck?: string
+}
+
+/** What a refusal `bot_check.…` asks for, as the service sent it. */
+export interface BotCheck {
+  readonly provider: "altcha" | "turnstile" | "hcaptcha"
+  /** Of `altcha`: what to solve. */
+  readonly challenge?: { readonly [name: string]: unknown }
+  /** Of a widget: its keys, and what goes back beside its token. */
+  readonly siteKey?: string
+  readonly action?: string
+  readonly ticket?: string
 }
 
 /** Every method may reject with a `NightlatchError`. A failure (no answer, 429, 503) never counts as a sign-out. */
@@ -53,5 +66,6 @@ export interface Refused {
   readonly status?: number
   readonly retryAfterSeconds?: number | undefined
   readonly instance?: string | undefined
+  readonly botCheck?: BotCheck | undefined
   readonly cause?: unknown
 }

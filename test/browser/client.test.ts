@@ -103,6 +103,49 @@ describe("the browser helper in real tabs", { concurrency: true }, () => {
   }
 
   for (const [name, launch, skip] of BROWSERS) {
+    it(`solves what a refused sign-in asks for, and so does the register page: ${name}`, {
+      skip,
+    }, async (t) => {
+      const stage = await openStage(
+        {
+          clock: Date.now,
+          publicRoutes: ["GET /", "GET /page.js", "GET /client/*", "GET /icon"],
+          header: {
+            contentSecurityPolicy:
+              "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+          },
+          botCheck: {
+            free: { mail: { perNetwork: "1/day" }, signIn: { perAccount: "1/day", perNetwork: "1/day" } },
+          },
+        },
+        undefined,
+        application,
+      )
+      t.after(() => stage.close())
+      const credentials = { email: "someone@example.com", password: PASSWORD }
+      await signUp(stage, credentials.email)
+      await stage.ask("/auth/login", { json: { ...credentials, password: "not the right one, sadly" } })
+      const browser = await launch()
+      t.after(() => browser.close())
+      const tab = await browser.open()
+      await tab.goto(`${stage.base}/`)
+      await until(60, async () => (await tab.evaluate("typeof work")) === "function")
+      const done = await tab.evaluate(`import("/client/altcha.js").then(async ({ solve }) => {
+        const credentials = ${JSON.stringify(credentials)}
+        const error = await client.login(credentials).catch((error) => error)
+        await client.login({ ...credentials, botCheck: await solve(error.botCheck) })
+        const late = await solve(error.botCheck, { signal: AbortSignal.abort(new Error("stopped")) }).catch((stopped) => stopped)
+        return [error.code, error.status, late.message, (await client.me()).userId.length]
+      })`)
+      assert.deepEqual(done, ["bot_check.required", 403, "stopped", 22])
+
+      await tab.goto(`${stage.base}/auth/register`)
+      await tab.evaluate(`void (() => { const email = document.querySelector("#email")
+        email.value = "next@example.com"; email.form.requestSubmit() })()`)
+      await until(60, () => stage.latch.facts().botCheck.passed === 2)
+      assert.match(await stage.tokenFor("next@example.com"), /^[\w-]{43}$/)
+    })
+
     it(`${REFRESHES} refreshes, signed in throughout, then signed out everywhere: ${name}`, {
       skip,
     }, async (t) => {
