@@ -140,7 +140,7 @@ export interface PostgresFacts {
 
 /** Whether a line of the checklist holds here and now. */
 export interface LineState {
-  readonly state: "holds" | "weakened" | "fails" | "partial" | "not-built"
+  readonly state: "holds" | "weakened" | "fails" | "partial"
   /** One sentence with the facts behind it. */
   readonly why: string
   /** The one change that mends it; absent when it holds. */

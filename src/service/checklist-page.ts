@@ -38,12 +38,11 @@ const WORDS: Readonly<Record<State, string>> = {
   weakened: "Weakened",
   fails: "Fails",
   partial: "Partly built",
-  "not-built": "Not built yet",
 }
 
-const STATES: readonly State[] = ["holds", "partial", "weakened", "fails", "not-built"]
+const STATES: readonly State[] = ["holds", "partial", "weakened", "fails"]
 
-// Told apart by shape as well as by colour: tick, half-filled ring, cross, tick in a dashed ring, dashed ring.
+// Told apart by shape as well as by colour: tick, half-filled ring, cross, tick in a dashed ring.
 const ICONS: Readonly<Record<State, Markup>> = {
   holds: icon(
     '<circle cx="9" cy="9" r="9" fill="currentColor"/><path d="M4.8 9.3l2.8 2.8 5.6-5.9" fill="none" stroke="var(--paper)" stroke-width="2"/>',
@@ -56,9 +55,6 @@ const ICONS: Readonly<Record<State, Markup>> = {
   ),
   partial: icon(
     '<circle cx="9" cy="9" r="8" fill="none" stroke="currentColor" stroke-width="1.75" stroke-dasharray="3.2 3.1"/><path d="M5.4 9.3l2.4 2.4 4.8-5.1" fill="none" stroke="currentColor" stroke-width="1.75"/>',
-  ),
-  "not-built": icon(
-    '<circle cx="9" cy="9" r="8" fill="none" stroke="currentColor" stroke-width="1.75" stroke-dasharray="3.2 3.1"/>',
   ),
 }
 
@@ -157,7 +153,7 @@ function lineItem({ line, state }: ChecklistRow, unsafe: ChecklistView["unsafe"]
 <span class="mark">${ICONS[state.state]}${WORDS[state.state]}</span>
 <p class="promise">${line.promise}</p>
 ${reasons.length > 0 ? html`<p class="reason">“${reasons.join("; ")}”</p>` : ""}
-${state.state === "not-built" ? "" : html`<p class="why">${state.why}</p>`}
+<p class="why">${state.why}</p>
 ${state.missing === undefined ? "" : html`<p class="missing"><b>Not built yet:</b>${state.missing}</p>`}
 ${state.fix === undefined ? "" : html`<p class="mend"><b>To mend it</b>${state.fix}</p>`}
 <p class="source">${line.source}</p>
@@ -185,13 +181,12 @@ function counted(state: State, count: number): string {
     weakened: "weakened",
     fails: count === 1 ? "fails" : "fail",
     partial: "partly built",
-    "not-built": "not built yet",
   }
   return words[state]
 }
 
 export function countStates(rows: readonly ChecklistRow[]): Record<State, number> {
-  const counts: Record<State, number> = { holds: 0, weakened: 0, fails: 0, partial: 0, "not-built": 0 }
+  const counts: Record<State, number> = { holds: 0, weakened: 0, fails: 0, partial: 0 }
   for (const row of rows) counts[row.state.state]++
   return counts
 }
@@ -199,7 +194,6 @@ export function countStates(rows: readonly ChecklistRow[]): Record<State, number
 function summary(rows: readonly ChecklistRow[]): Markup {
   const failing = rows.filter((row) => row.state.state === "fails")
   const weakened = rows.filter((row) => row.state.state === "weakened")
-  const missing = rows.filter((row) => row.state.state === "not-built")
   const first =
     failing.length > 0
       ? html`<strong>${names(failing)} ${failing.length === 1 ? "fails" : "fail"}.</strong> The change that mends ${failing.length === 1 ? "it stands" : "them stands"} beside ${failing.length === 1 ? "it" : "each"}.`
@@ -213,9 +207,7 @@ function summary(rows: readonly ChecklistRow[]): Markup {
     partial.length === 0
       ? ""
       : html` ${names(partial)} ${partial.length === 1 ? "holds as far as it is" : "hold as far as they are"} built.`
-  const fourth =
-    missing.length === 0 ? "" : html` ${names(missing)} ${missing.length === 1 ? "is" : "are"} not built yet.`
-  return html`${first}${second}${third}${fourth}`
+  return html`${first}${second}${third}`
 }
 
 function names(rows: readonly ChecklistRow[]): Markup[] {

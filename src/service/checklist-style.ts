@@ -3,7 +3,7 @@ export const CHECKLIST_STYLE = `
 :root {
   color-scheme: light dark;
   --paper: #f7f5f0; --panel: #fffefb; --ink: #171a21; --muted: #575b65; --rule: #dcd7cc;
-  --holds: #17663f; --weakened: #865400; --fails: #b0261d; --none: #62656d;
+  --holds: #17663f; --weakened: #865400; --fails: #b0261d;
   --code: #1a1f2b; --code-ink: #ece8df; --code-muted: #a5abba; --accent: #2b4a8b;
   --serif: "Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L", P052, "Book Antiqua", Georgia, serif;
   --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif;
@@ -12,7 +12,7 @@ export const CHECKLIST_STYLE = `
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #0e1117; --panel: #151a22; --ink: #ebe7de; --muted: #a3a8b4; --rule: #272d38;
-    --holds: #74d3a0; --weakened: #ebb860; --fails: #ff9086; --none: #9aa0ac;
+    --holds: #74d3a0; --weakened: #ebb860; --fails: #ff9086;
     --code: #080a0f; --code-ink: #e6e2d9; --code-muted: #8f96a5; --accent: #9db8f2;
   }
 }
@@ -57,9 +57,8 @@ h1 b { font-weight: 400; font-variant-numeric: lining-nums; color: var(--holds);
 .key .weakened i { height: 66%; background: repeating-linear-gradient(135deg, var(--tone) 0 4px, transparent 4px 7px); border: 1.5px solid var(--tone); border-bottom: 0; }
 .key .fails i { height: 24%; }
 .key .partial i { height: 82%; background: linear-gradient(to top, var(--tone) 50%, transparent 50%); border: 1.5px dashed var(--tone); border-bottom: 0; }
-.key .not-built i { height: 42%; background: none; border: 1.5px dashed var(--tone); border-bottom: 0; }
 .holds { --tone: var(--holds); } .weakened { --tone: var(--weakened); }
-.fails { --tone: var(--fails); } .partial { --tone: var(--holds); } .not-built { --tone: var(--none); }
+.fails { --tone: var(--fails); } .partial { --tone: var(--holds); }
 .legend { display: flex; flex-wrap: wrap; gap: .4rem 1.5rem; margin-top: .9rem; font-size: .875rem; color: var(--muted); }
 .legend b { font-weight: 600; color: var(--ink); font-variant-numeric: tabular-nums; }
 
@@ -82,7 +81,6 @@ h3 { font: 600 1.125rem/1.35 var(--sans); letter-spacing: -.011em; }
 .missing b { margin-right: .4em; font-weight: 600; color: var(--ink); }
 .mend b { display: block; font-size: .8125rem; color: var(--tone); }
 .source { margin-top: .15rem; font: .75rem/1.5 var(--mono); color: var(--muted); }
-.not-built h3, .not-built .promise { color: var(--muted); }
 
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: 1.25rem 2.5rem; padding-block: 2rem; border-top: 1px solid var(--rule); }
 .facts dt { font-size: .8125rem; color: var(--muted); }
@@ -131,5 +129,5 @@ footer code { font-family: var(--mono); font-size: .8125rem; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } .key i { transition: none; } }
 @media print { .try, .skip { display: none; } .line { break-inside: avoid; } .group > div { position: static; } }
 @media (forced-colors: active) { .key i { background: CanvasText; } .key .partial i { height: 82%; background: linear-gradient(to top, var(--tone) 50%, transparent 50%); border: 1.5px dashed var(--tone); border-bottom: 0; }
-.key .not-built i, .key .partial i { background: Canvas; } .bow, .blade { border-color: CanvasText; } }
+.key .partial i { background: Canvas; } .bow, .blade { border-color: CanvasText; } }
 `
