@@ -69,11 +69,17 @@ export interface Ran {
 
 type Environment = Readonly<Record<string, string>>
 
-/** Runs a program to its end, as the user without rights. */
-export function run(words: readonly string[], env: Environment, cwd: string, input = ""): Promise<Ran> {
+/** Runs a program to its end. @param as whose rights it has: none, or those of the tests */
+export function run(
+  words: readonly string[],
+  env: Environment,
+  cwd: string,
+  { input = "", as = "nobody" }: { readonly input?: string; readonly as?: "nobody" | "tests" } = {},
+): Promise<Ran> {
   const [program = "", ...rest] = words
   return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { cwd, env: { PATH: FOLDERS, HOME: cwd, ...env }, ...identity })
+    const environment = { PATH: FOLDERS, HOME: cwd, ...env }
+    const child = spawn(program, rest, { cwd, env: environment, ...(as === "nobody" ? identity : {}) })
     let output = ""
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
