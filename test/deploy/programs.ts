@@ -105,17 +105,23 @@ process.once("exit", () => {
 })
 
 /** Starts a program that stays, its output in a file, since nginx opens /dev/stdout by name. */
-export function start(words: readonly string[], env: Environment, cwd: string, log: string): Program {
+export function start(
+  words: readonly string[],
+  env: Environment,
+  cwd: string,
+  log: string,
+  as: "nobody" | "tests" = "nobody",
+): Program {
   const [program = "", ...rest] = words
   const file = openSync(log, "a")
-  if (identity.uid !== undefined) chownSync(log, NOBODY, NOBODY)
+  if (as === "nobody" && identity.uid !== undefined) chownSync(log, NOBODY, NOBODY)
   const child = spawn(program, rest, {
     cwd,
     env: { PATH: FOLDERS, HOME: cwd, ...env },
     stdio: ["ignore", file, file],
     // A group of its own: what it has started ends with it.
     detached: true,
-    ...identity,
+    ...(as === "nobody" ? identity : {}),
   })
   closeSync(file)
   started.add(child)
