@@ -12,6 +12,8 @@ import { isPublicAddress } from "../src/core/address.ts"
 import { Faults } from "../src/core/misuse.ts"
 
 const FILE = "src/checklist/proxy/published-ranges.ts"
+/** Cloudflare's, for the nginx of the deploy bundle. */
+const NGINX = "deploy/nginx/cloudflare-ranges.conf"
 const MOST_BYTES = 8_000_000
 const TIMEOUT_MS = 30_000
 /** A list that lost more than this has been cut off, or answers a question we did not ask. */
@@ -61,7 +63,13 @@ const SOURCES: readonly Source[] = [
   },
 ]
 
-const { values } = parseArgs({ options: { from: { type: "string" }, to: { type: "string", default: FILE } } })
+const { values } = parseArgs({
+  options: {
+    from: { type: "string" },
+    to: { type: "string", default: FILE },
+    nginx: { type: "string", default: NGINX },
+  },
+})
 const asOf = new Date().toISOString().slice(0, 10)
 const next: Record<string, PublishedRanges> = {}
 for (const source of SOURCES) {
@@ -79,7 +87,10 @@ for (const source of SOURCES) {
   }
 }
 if (process.exitCode === 1) console.error("Nothing was written.")
-else writeFileSync(values.to, write(next))
+else {
+  writeFileSync(values.to, write(next))
+  if (next.CLOUDFLARE !== undefined) writeFileSync(values.nginx, writeNginx(next.CLOUDFLARE))
+}
 
 async function ask(url: string, mirror: string | undefined): Promise<string> {
   const { host, pathname } = new URL(url)
@@ -113,4 +124,10 @@ function write(lists: Readonly<Record<string, PublishedRanges>>): string {
       `export const ${name}: PublishedRanges = {\n  asOf: "${asOf}",\n  ranges: [\n${ranges.map((range) => `    "${range}",\n`).join("")}  ],\n}\n`,
   )
   return head + parts.join("\n")
+}
+
+function writeNginx({ asOf, ranges }: PublishedRanges): string {
+  const head =
+    "# Addresses that Cloudflare connects from. Source: https://www.cloudflare.com/ips-v4 and /ips-v6"
+  return `${head}, state of ${asOf}.\n${ranges.map((range) => `set_real_ip_from ${range};\n`).join("")}`
 }

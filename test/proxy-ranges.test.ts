@@ -58,16 +58,25 @@ after(() => {
 })
 
 /** @returns what it printed, and what it wrote: undefined when it wrote nothing */
-async function renew(): Promise<{ out: string; error: string; code: number; written: string | undefined }> {
-  const to = join(folder, "ranges.ts")
-  writeFileSync(to, "untouched")
+async function renew(): Promise<{
+  out: string
+  error: string
+  code: number
+  written: string | undefined
+  nginx: string | undefined
+}> {
+  const [to, nginx] = [join(folder, "ranges.ts"), join(folder, "ranges.conf")]
+  for (const file of [to, nginx]) writeFileSync(file, "untouched")
   const from = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}`
-  const ran = await run(process.execPath, [SCRIPT, "--from", from, "--to", to]).then(
+  const ran = await run(process.execPath, [SCRIPT, "--from", from, "--to", to, "--nginx", nginx]).then(
     ({ stdout, stderr }) => ({ out: stdout, error: stderr, code: 0 }),
     (error) => ({ out: String(error.stdout), error: String(error.stderr), code: Number(error.code) }),
   )
-  const written = readFileSync(to, "utf8")
-  return { ...ran, written: written === "untouched" ? undefined : written }
+  const [written, conf] = [to, nginx].map((file) => {
+    const text = readFileSync(file, "utf8")
+    return text === "untouched" ? undefined : text
+  })
+  return { ...ran, written, nginx: conf }
 }
 
 it("writes the same file from the same lists, but for the day", async () => {
@@ -77,6 +86,9 @@ it("writes the same file from the same lists, but for the day", async () => {
   assert.match(ran.out, /^cloudflare: 22 ranges, 0 new, 0 gone$/m)
   const withoutDays = (text = "") => text.replaceAll(/asOf: ".{10}"/g, "")
   assert.equal(withoutDays(ran.written), withoutDays(readFileSync(FILE, "utf8")))
+  const withoutDay = (text = "") => text.replace(/state of .{10}/, "")
+  const conf = readFileSync(join(import.meta.dirname, "../deploy/nginx/cloudflare-ranges.conf"), "utf8")
+  assert.equal(withoutDay(ran.nginx), withoutDay(conf))
   assert.match(ran.written ?? "", new RegExp(`asOf: "${new Date().toISOString().slice(0, 10)}"`))
 })
 
@@ -113,6 +125,6 @@ it("touches nothing when an answer is missing, cut off or too good to be true", 
     assert.equal(ran.code, 1, what)
     assert.match(ran.error, says, what)
     assert.match(ran.error, /Nothing was written\./)
-    assert.equal(ran.written, undefined, what)
+    assert.deepEqual([ran.written, ran.nginx], [undefined, undefined], what)
   }
 })

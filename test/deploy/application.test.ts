@@ -2,9 +2,10 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
+import { connect as connectHttp2 } from "node:http2"
 import type { AddressInfo } from "node:net"
 import { after, before, it } from "node:test"
-import { type Edge, openEdge, putCertificate, startEdge } from "./edge.ts"
+import { DOMAIN, type Edge, openEdge, putCertificate, startEdge } from "./edge.ts"
 import { openScratch, withPrograms } from "./programs.ts"
 import { visit } from "./visitor.ts"
 
@@ -78,6 +79,16 @@ withPrograms("an application behind the bundle's nginx", ["nginx", "envsubst"], 
     }
     const lines = await heard("/orders", { cookie: [access, refresh, "b=2"] })
     assert.doesNotMatch(JSON.stringify(lines.headers), /nlr_secret/)
+    // HTTP/2 may send each cookie as a header of its own.
+    const session = connectHttp2(`https://127.0.0.1:${edge.https}`, { ca, servername: DOMAIN })
+    const stream = session.request({
+      ":path": "/orders",
+      ":authority": DOMAIN,
+      cookie: [access, refresh, "b=2"],
+    })
+    const parts = await stream.setEncoding("utf8").toArray()
+    session.destroy()
+    assert.equal((JSON.parse(parts.join("")) as Heard).headers.cookie?.trim(), `${access}; b=2`)
     assert.match(String((await heard("/auth/refresh", { cookie: refresh })).headers.cookie), /nlr_secret/)
   })
 

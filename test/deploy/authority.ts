@@ -47,7 +47,8 @@ export async function startPebble(scratch: Scratch, httpPort: number): Promise<P
   )
   const pebble: Program = start(
     ["pebble", "-config", scratch.at("pebble.json"), "-dnsserver", `127.0.0.1:${dns}`],
-    { PEBBLE_VA_NOSLEEP: "1" },
+    // Each certificate with a challenge of its own, and no nonce refused by chance, which certbot forgives once only.
+    { PEBBLE_VA_NOSLEEP: "1", PEBBLE_AUTHZREUSE: "0", PEBBLE_WFE_NONCEREJECT: "0" },
     scratch.path,
     scratch.at("pebble.log"),
   )

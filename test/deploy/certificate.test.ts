@@ -3,7 +3,7 @@
  * Only names and ports differ from a deployment.
  */
 import assert from "node:assert/strict"
-import { readFileSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { Agent } from "node:https"
 import { after, before, it } from "node:test"
 import { connect } from "node:tls"
@@ -123,40 +123,48 @@ withPrograms(
         ...agents.map((agent, index) => visitor(index + 1, agent)),
         ...Array.from({ length: VISITORS / 2 }, (_, index) => visitor(index + 101, undefined)),
       ]
-      await until(
-        () => seen.answers > 100,
-        20,
-        () => failures.join("\n"),
-      )
-
-      // A request that is under way when the configuration changes: half of its body is still to come.
+      // A request that is under way when the configuration changes: its body comes letter by letter.
       const body = JSON.stringify({ email: "someone@example.com", password: "not the right one at all" })
       const slow = connect({ host: "127.0.0.1", port: edge.https, servername: DOMAIN, ca: pebble.root })
       let slowAnswer = ""
-      slow.on("data", (part) => {
-        slowAnswer += part.toString("latin1")
-      })
-      slow.on("error", (error) => failures.push(`slow: ${error}`))
-      slow.write(
-        `POST /auth/login HTTP/1.1\r\nHost: ${DOMAIN}\r\nOrigin: https://${DOMAIN}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 20)}`,
-      )
-      const renewed = await script("renew", "--force-renewal")
-      assert.equal(renewed.code, 0, renewed.output)
-      await until(
-        () => seen.renewed > 40,
-        20,
-        () => `${JSON.stringify(seen)}\n${log()}`,
-      )
-      slow.write(body.slice(20))
-      await until(
-        () => slowAnswer.includes("\r\n\r\n"),
-        10,
-        () => `${slowAnswer}\n${log()}`,
-      )
-      slow.destroy()
-      going = false
-      await Promise.all(visitors)
-      for (const agent of agents) agent.destroy()
+      let sent = 0
+      let drip: NodeJS.Timeout | undefined
+      try {
+        await until(
+          () => seen.answers > 100,
+          20,
+          () => failures.join("\n"),
+        )
+        slow.on("data", (part) => {
+          slowAnswer += part.toString("latin1")
+        })
+        slow.on("error", (error) => failures.push(`slow: ${error}`))
+        slow.write(
+          `POST /auth/login HTTP/1.1\r\nHost: ${DOMAIN}\r\nOrigin: https://${DOMAIN}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+        )
+        drip = setInterval(() => slow.write(body.slice(sent, ++sent)), 500)
+        const renewed = await script("renew", "--force-renewal")
+        assert.equal(renewed.code, 0, renewed.output)
+        await until(
+          () => seen.renewed > 40,
+          20,
+          () => `${JSON.stringify(seen)}\n${log()}`,
+        )
+        clearInterval(drip)
+        assert.ok(sent < body.length, "the body was still on its way")
+        slow.write(body.slice(sent))
+        await until(
+          () => slowAnswer.includes("\r\n\r\n"),
+          10,
+          () => `${slowAnswer}\n${log()}`,
+        )
+      } finally {
+        going = false
+        clearInterval(drip)
+        slow.destroy()
+        await Promise.all(visitors)
+        for (const agent of agents) agent.destroy()
+      }
       t.diagnostic(JSON.stringify(seen))
       assert.deepEqual(failures, [])
       assert.ok(seen.answers > 300, JSON.stringify(seen))
@@ -180,6 +188,53 @@ withPrograms(
       assert.equal(broken.code, 0, broken.output)
       await until(() => /emerg/.test(watcher?.output() ?? ""), 10, log)
       assert.equal((await visit({ port: edge.https, ca: pebble.root })).serial, serial)
+    })
+
+    it("comes by itself when the containers start: placeholder, certificate, renewals, until they are stopped", async () => {
+      const fresh = openScratch()
+      const started: Program[] = []
+      const own = await openEdge(fresh, { upstream: `127.0.0.1:${behind.running.port}` })
+      const authority = await startPebble(fresh, own.http)
+      try {
+        const environment = { ...own.environment, ...authority.environment, LATCH_RENEW_EVERY: "1" }
+        const keeper = start(
+          ["sh", fresh.at("deploy/certificates/certificates")],
+          environment,
+          fresh.path,
+          fresh.at("keeper.log"),
+        )
+        started.push(keeper)
+        await until(() => existsSync(fresh.at("certificates/current.pem")), 10, keeper.output)
+        await until(() => /does not serve/.test(keeper.output()), 10, keeper.output)
+        await startEdge(own)
+        started.push(
+          start(
+            ["sh", "-c", '. "$0"; wait', fresh.at("deploy/nginx/reload-on-renewal.sh")],
+            environment,
+            fresh.path,
+            fresh.at("reload.log"),
+          ),
+        )
+        const served = () =>
+          visit({ port: own.https, ca: authority.root }).then(
+            ({ status }) => status === 200,
+            () => false,
+          )
+        await until(served, 30, () => `${keeper.output()}\n${own.nginx.output()}`)
+        // It goes on looking whether a renewal is due, and ends at once when it is told to.
+        const looks = () =>
+          readFileSync(fresh.at("certbot/logs/letsencrypt.log"), "utf8").split("No renewals were attempted")
+            .length - 1
+        await until(() => looks() >= 2, 20, keeper.output)
+        assert.doesNotMatch(keeper.output(), /failed|no certificate;/)
+        await keeper.stop()
+        assert.equal(keeper.child.exitCode, 0, keeper.output())
+      } finally {
+        await Promise.all(started.map((program) => program.stop()))
+        await own.stop()
+        await authority.stop()
+        fresh.remove()
+      }
     })
 
     it("is not asked for while the challenge cannot be read, and tells the wrong word how it is used", async () => {
