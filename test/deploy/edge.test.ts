@@ -252,7 +252,7 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
     })
     assert.equal(status, 200, text)
     const { lines } = JSON.parse(text) as { lines: { id: string; state: string; why: string }[] }
-    for (const id of ["https", "proxy", "overload", "header", "cookie"])
+    for (const id of ["https", "proxy", "overload", "header"])
       assert.equal(lines.find((line) => line.id === id)?.state, "holds", id)
   })
 

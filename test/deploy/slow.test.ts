@@ -124,7 +124,6 @@ withPrograms("slow clients", ["nginx", "envsubst", "slowhttptest"], () => {
     assert.ok(answered >= 20, `${answered}`)
     for (const [name, { output }] of attacks) {
       assert.ok((held[name] ?? 0) > CONNECTIONS / 2, `${name}: ${plain(output()).slice(-1_500)}`)
-      assert.doesNotMatch(plain(output()), /service available: +NO/, name)
     }
   })
 })
