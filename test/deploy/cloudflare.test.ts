@@ -6,10 +6,10 @@ import { after, before, it } from "node:test"
 import { CLOUDFLARE as CLOUDFLARE_RANGES } from "../../src/checklist/proxy/published-ranges.ts"
 import { type Authority, createAuthority, issueCertificate } from "../service/certificates.ts"
 import { command } from "../service/process.ts"
-import { type Edge, openEdge, putCertificate, startEdge } from "./edge.ts"
+import { DOMAIN, type Edge, openEdge, putCertificate, startEdge } from "./edge.ts"
 import { BUNDLE, openScratch, run, withPrograms } from "./programs.ts"
 import { type Behind, startBehind } from "./service.ts"
-import { visit } from "./visitor.ts"
+import { speak, statusesOf, visit } from "./visitor.ts"
 
 const CLOUDFLARE = {
   "address.inc.template": "address-cloudflare.inc.template",
@@ -99,13 +99,15 @@ withPrograms("the bundle behind Cloudflare", ["nginx", "envsubst"], () => {
         from: EDGE_ADDRESS,
         headers: { "CF-Connecting-IP": address },
       })
-    const burst = await Promise.all(
-      Array.from(
-        { length: 200 },
-        async (_, index) => (await ask(`2001:db8:1:1::${index.toString(16)}`)).status,
-      ),
+    const text = Array.from(
+      { length: 250 },
+      (_, index) =>
+        `GET /healthz HTTP/1.1\r\nHost: ${DOMAIN}\r\nCF-Connecting-IP: 2001:db8:1:1::${index.toString(16)}\r\n\r\n`,
     )
-    assert.ok(burst.filter((status) => status === 429).length > 20, burst.join(" "))
+    const to = { port: edge.https, tls: true, from: EDGE_ADDRESS, options: genuine }
+    const statuses = statusesOf(await speak(to, text.join("")))
+    assert.equal(statuses.length, 250)
+    assert.ok(statuses.filter((status) => status === 429).length > 50, statuses.join(" "))
     assert.equal((await ask("2001:db8:1:2::1")).status, 200)
     assert.equal((await ask("198.51.100.8")).status, 200)
   })

@@ -1,7 +1,7 @@
 /** Visitors of the bundle's nginx: ordinary ones, and ones that write their requests by hand. */
 import { type Agent, type RequestOptions, request } from "node:https"
 import { connect as connectPlain, type Socket } from "node:net"
-import { connect, type TLSSocket } from "node:tls"
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls"
 import { DOMAIN } from "./edge.ts"
 
 export interface Got {
@@ -74,7 +74,13 @@ export function visit(wanted: Visit): Promise<Got> {
 
 /** Sends bytes as they are and returns all that comes back until the other side closes, or nothing comes for a while. */
 export async function speak(
-  to: { readonly port: number; readonly tls: boolean; readonly name?: string; readonly from?: string },
+  to: {
+    readonly port: number
+    readonly tls: boolean
+    readonly name?: string
+    readonly from?: string
+    readonly options?: ConnectionOptions
+  },
   text: string | Buffer,
   quietMs: number = 1_500,
 ): Promise<string> {
@@ -84,7 +90,7 @@ export async function speak(
     ...(to.from === undefined ? {} : { localAddress: to.from }),
   }
   const socket: Socket = to.tls
-    ? connect({ ...at, servername: to.name ?? DOMAIN, rejectUnauthorized: false })
+    ? connect({ ...at, servername: to.name ?? DOMAIN, rejectUnauthorized: false, ...to.options })
     : connectPlain(at)
   return new Promise((resolve) => {
     let answer = ""
@@ -101,3 +107,7 @@ export async function speak(
 }
 
 export const statusOf = (answer: string): number => Number(/^HTTP\/1\.\d (\d{3})/.exec(answer)?.[1] ?? 0)
+
+/** Of each of several answers on one connection. */
+export const statusesOf = (answers: string): readonly number[] =>
+  [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
