@@ -317,6 +317,31 @@ withPrograms(
       const failed = await backup("once", { NIGHTLATCH_DATABASE_FILE: secret("database-admin") })
       assert.notEqual(failed.code, 0)
       assert.deepEqual(readdirSync(backups).sort(), files, "nothing is removed by a backup that failed")
+      const keeper = (more: Record<string, string>) =>
+        start(
+          ["sh", scratch.at("deploy/backup/backup")],
+          {
+            NIGHTLATCH_DATABASE_FILE: secret("database-backup"),
+            LATCH_NIGHTLATCH: NIGHTLATCH,
+            LATCH_BACKUP: backups,
+            ...more,
+          },
+          scratch.path,
+          scratch.at("keeper.log"),
+          "tests",
+        )
+      const broken = keeper({ NIGHTLATCH_DATABASE_FILE: secret("database-admin") })
+      await until(
+        () => /it failed; the next attempt is in 10 minutes/.test(broken.output()),
+        20,
+        broken.output,
+      )
+      await broken.stop()
+      const daily = keeper({ LATCH_BACKUP_EVERY: "1", LATCH_BACKUP_KEEP: "3" })
+      const made = () => readdirSync(backups).filter((file) => !files.includes(file))
+      await until(() => made().length >= 2, 20, daily.output)
+      await daily.stop()
+      assert.equal(daily.child.exitCode, 0, daily.output())
       assert.equal((await backup("sometimes")).code, 2)
       assert.equal((await backup("once", { LATCH_BACKUP_KEEP: "x" })).code, 2)
     })

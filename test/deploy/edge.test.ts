@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from "node:http2"
 import { after, before, it } from "node:test"
 import { connect } from "node:tls"
 import { command } from "../service/process.ts"
-import { DOMAIN, type Edge, openEdge, putCertificate, startEdge } from "./edge.ts"
+import { DOMAIN, type Edge, HAS_IPV6, openEdge, putCertificate, startEdge } from "./edge.ts"
 import { openScratch, own, run, withPrograms } from "./programs.ts"
 import { type Behind, startBehind } from "./service.ts"
 import { speak, statusesOf, statusOf, visit } from "./visitor.ts"
@@ -241,6 +241,21 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
     const events = await command(behind.folder, ["events"])
     assert.match(events.out, /from 127\.0\.7\.0\/24$/m, events.out + events.error)
     assert.doesNotMatch(events.out, /203\.0\.113/)
+  })
+
+  it("is reached by IPv6 as well, and tells that address", async (t) => {
+    if (!HAS_IPV6) {
+      t.skip("no IPv6 on this machine")
+      return
+    }
+    const json = { email: "eve@example.com", password: "violet kettle ninety moss" }
+    const headers = { "X-Forwarded-For": "2001:db8::7" }
+    const options = { host: "::1" }
+    const got = await visit({ port: edge.https, ca, path: "/auth/login", json, headers, options })
+    assert.equal(got.status, 401, got.text)
+    const { out } = await command(behind.folder, ["events"])
+    assert.match(out, /from ::\/\d+$/m)
+    assert.doesNotMatch(out, /2001:db8/)
   })
 
   it("shows the operator that the lines hold which depend on it", async () => {

@@ -1,12 +1,20 @@
 /** The bundle's nginx, from the very files it ships, on loopback ports. */
 import { execFileSync } from "node:child_process"
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { createAuthority, issueCertificate } from "../service/certificates.ts"
 import { freePort } from "../service/process.ts"
 import { own, type Program, type Scratch, start, until } from "./programs.ts"
 
 export const DOMAIN = "latch.example.com"
+
+/** Whether this machine has IPv6 to itself; containers often have not. */
+export const HAS_IPV6: boolean = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .some(({ address }) => address === "::1")
+// A second address of loopback stands in for it.
+const SECOND = HAS_IPV6 ? "[::1]" : "127.0.0.2"
 
 export interface Edge {
   readonly http: number
@@ -39,9 +47,9 @@ export async function openEdge(scratch: Scratch, wanted: Wanted): Promise<Edge> 
     LATCH_CERTIFICATES: scratch.at("certificates"),
     LATCH_WEBROOT: scratch.at("webroot"),
     LATCH_HTTP_V4: `127.0.0.1:${http}`,
-    LATCH_HTTP_V6: `[::1]:${http}`,
+    LATCH_HTTP_V6: `${SECOND}:${http}`,
     LATCH_HTTPS_V4: `127.0.0.1:${https}`,
-    LATCH_HTTPS_V6: `[::1]:${https}`,
+    LATCH_HTTPS_V6: `${SECOND}:${https}`,
     ...wanted.variables,
   }
   render(scratch, variables, wanted)
