@@ -28,7 +28,7 @@ export async function measureRedis(rounds: number): Promise<RedisRatios> {
   const connection = await connectRedis(policy.address)
   await connection.tried
   const shared = createSharedLimiter({
-    limiter: createLimiter({ keys: [Buffer.alloc(32, 7)], clock: Date.now }),
+    limiter: createLimiter({ keys: { list: [Buffer.alloc(32, 7)] }, clock: Date.now }),
     buckets: redisBuckets(connection, `nl:bench-${process.pid}:`),
     whenGone: "memory",
     logger: silentLogger,

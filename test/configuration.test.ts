@@ -1,12 +1,14 @@
 /** Everything a careful or careless user can set wrong: the start is refused, with the place, a code and the change that mends it. */
 import assert from "node:assert/strict"
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
 import { generateSecret } from "../src/checklist/secret/index.ts"
-import { MisuseError, nightlatch } from "../src/index.ts"
+import { MisuseError, nightlatch, UnavailableError } from "../src/index.ts"
+import { compose } from "../src/latch/latch.ts"
 import { readPolicies } from "../src/latch/policy.ts"
+import { openStore } from "../src/store/open.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "nightlatch-configurations-"))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -225,6 +227,51 @@ describe("configurations", () => {
       assert.ok(paths.includes(path), path)
     }
     assert.equal(faults.find(({ path }) => path === "sesion")?.fix, 'Did you mean "session"?')
+  })
+
+  it("judges the secrets of a function before anything is opened, with all other faults", async () => {
+    const path = join(folder, "unmade", "nightlatch.db")
+    const start = (secret: () => Promise<unknown>, more: object = {}) =>
+      nightlatch({ ...GOOD, database: path, ...more, secret: secret as () => Promise<string> })
+    const codes = (expected: readonly string[]) => (error: unknown) => {
+      assert.ok(error instanceof MisuseError, String(error))
+      assert.deepEqual(error.faults.map(({ code }) => code).sort(), expected)
+      return true
+    }
+    const bad = { token: { algorithm: "none" as "EdDSA" } }
+    await assert.rejects(
+      start(async () => "changeme", bad),
+      codes(["option.invalid", "secret.published"]),
+    )
+    await assert.rejects(
+      start(async () => undefined),
+      codes(["secret.missing"]),
+    )
+    await assert.rejects(
+      start(async () => async () => SECRET),
+      codes(["option.invalid"]),
+    )
+    const fails = () => Promise.reject(new Error("no"))
+    await assert.rejects(start(fails, bad), codes(["option.invalid"]))
+    assert.equal(existsSync(path), false)
+    await assert.rejects(start(fails), UnavailableError)
+    const own = new MisuseError([
+      { code: "own.fault", path: "secret", problem: "it is gone", fix: "Find it." },
+    ])
+    await assert.rejects(
+      start(() => Promise.reject(own), bad),
+      codes(["option.invalid", "own.fault"]),
+    )
+    const latch = await start(async () => [SECRET, generateSecret()])
+    assert.equal(latch.facts().secret.count, 2)
+    await latch.close()
+  })
+
+  it("never composes a service whose secrets were not asked for", async () => {
+    const policies = readPolicies({ ...GOOD, secret: async () => SECRET })
+    assert.equal(policies.ring.count, 0)
+    const store = await openStore(policies.database, { exclusive: true })
+    await assert.rejects(compose(policies, store), /at least one/)
   })
 
   for (const nothing of [undefined, null, "options", 5, []]) {

@@ -32,6 +32,8 @@ export const EVENT_TYPES = {
   "login.closed": "warning",
   "mail.failed": "warning",
   "mail.limited": "info",
+  "secret.changed": "notice",
+  "secret.removed": "warning",
   "store.restored": "warning",
   "store.went_back": "alarm",
 } as const

@@ -102,7 +102,20 @@ export interface Facts {
     readonly clocksApartMs: number
     readonly versions: readonly string[]
   }
-  readonly secret: { readonly count: number; readonly source: string }
+  readonly secret: {
+    readonly count: number
+    /** Where they come from, in words. */
+    readonly source: string
+    /** Undefined when they are fixed. */
+    readonly renewal:
+      | {
+          /** Since the source last gave a good list. */
+          readonly ageMs: number
+          /** Why it gave none the last time; undefined when it did. */
+          readonly fault: string | undefined
+        }
+      | undefined
+  }
   readonly event: { readonly retentionDays: number }
 }
 

@@ -139,7 +139,11 @@ async function linkPending(parts: FlowParts, call: FlowCall): Promise<Reply> {
   const refused = "kind" in body ? body : refuseStale(parts, call)
   if (refused !== undefined) return answerRefusal(parts, call, refused)
   const cookie = cookies.flow("pending_link")
-  const pending = openPending(parts.linkKeys, cookie.read(call.view.headerValues("cookie")), parts.clock())
+  const pending = openPending(
+    parts.linkKeys.list,
+    cookie.read(call.view.headerValues("cookie")),
+    parts.clock(),
+  )
   const account = await store.findAccount(call.session?.userId ?? "")
   if (pending === undefined || account === undefined)
     return answerRefusal(parts, call, refuse(NONE_PENDING, "no identity waits in this browser"))

@@ -53,7 +53,6 @@ export function createFlows(parts: FlowParts): Flows {
 
 /** Public keys, for services that verify access tokens themselves. The age is what a rotation of secrets has to wait. */
 function jwksRoute(parts: FlowParts): FlowRoute {
-  const body = parts.tokens.jwks()
   return {
     name: "jwks",
     method: "GET",
@@ -66,7 +65,7 @@ function jwksRoute(parts: FlowParts): FlowRoute {
         ["content-type", "application/jwk-set+json"],
         ["cache-control", "public, max-age=600"],
       ],
-      body,
+      body: parts.tokens.jwks(),
     }),
   }
 }

@@ -309,7 +309,7 @@ async function signIn(parts: FlowParts, call: FlowCall, arrival: Arrival): Promi
 
 /** The person signs in as before, or proves the address by mail; then the identity waits in a cookie to be linked. */
 function askForCredential(parts: FlowParts, call: FlowCall, { finished, provider, over }: Arrival): Reply {
-  const sealed = sealPending(parts.linkKeys, {
+  const sealed = sealPending(parts.linkKeys.list, {
     identity: { ...finished.identity, email: finished.identity.email ?? null },
     returnTo: finished.intent.returnTo,
     endsAt: parts.clock() + PENDING_SECONDS * 1000,
@@ -332,7 +332,7 @@ function newIdentity(parts: FlowParts, finished: Finished): NewIdentity {
 }
 
 function sealTokens(parts: FlowParts, { identity, tokens }: Finished): Uint8Array | null {
-  return tokens === undefined ? null : seal(parts.tokenKeys, identity, tokens)
+  return tokens === undefined ? null : seal(parts.tokenKeys.list, identity, tokens)
 }
 
 export function linkedMail(

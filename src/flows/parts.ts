@@ -7,6 +7,7 @@ import type { KnownDevices, Sessions } from "../checklist/session/index.ts"
 import type { Tokens } from "../checklist/token/index.ts"
 import type { Clock } from "../core/clock.ts"
 import type { FlowRoute } from "../core/flow.ts"
+import type { Keys } from "../core/keys.ts"
 import type { Logger } from "../core/logger.ts"
 import type { MailLimits, Store } from "../store/store.ts"
 import type { FlowPages } from "./flow-pages.ts"
@@ -51,9 +52,9 @@ export interface FlowParts {
   readonly oauth: Oauth
   readonly providers: readonly ProviderPolicy[]
   /** Keys of the label `pending-link`. */
-  readonly linkKeys: readonly Uint8Array[]
+  readonly linkKeys: Keys
   /** Keys of the label `provider-tokens`: nobody reads what a provider gave us from the database alone. */
-  readonly tokenKeys: readonly Uint8Array[]
+  readonly tokenKeys: Keys
   readonly pages: FlowPages
   readonly signInLimits: SignInLimits
   /** Puts the check of a route before it. */

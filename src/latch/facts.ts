@@ -20,6 +20,7 @@ export function readFacts(input: {
   readonly limited: boolean
   readonly instances: Facts["instances"]
   readonly overlooked: Overlooked
+  readonly renewal: Facts["secret"]["renewal"]
 }): Facts {
   const { policies, store, limiter } = input
   const { token, session, password, overload, cookie, botCheck } = policies
@@ -86,7 +87,11 @@ export function readFacts(input: {
     sql: { statements: store.statements },
     database: store.database,
     instances: input.instances,
-    secret: { count: policies.ring.count, source: "configuration" },
+    secret: {
+      count: policies.ring.count,
+      source: policies.secretSource === undefined ? "configuration" : "the function in the configuration",
+      renewal: input.renewal,
+    },
     event: { retentionDays: policies.event.retentionDays },
   }
 }

@@ -2,6 +2,7 @@ import { hash, randomBytes } from "node:crypto"
 import { hostname } from "node:os"
 import type { Clock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
+import { derived, type Keys } from "../core/keys.ts"
 import type { Logger } from "../core/logger.ts"
 import type { Instance, Store } from "../store/store.ts"
 import { VERSION } from "./version.ts"
@@ -14,6 +15,8 @@ const STALE_MS = 20_000
 export interface Instances {
   /** Where the store does not tell, this process is the only one. */
   facts(): Facts["instances"]
+  /** Tells the others now, after a change. Never rejects. */
+  beat(): Promise<void>
   /** Never rejects. */
   start(): Promise<void>
   /** Says farewell, if the store hears it. Never rejects. */
@@ -25,7 +28,7 @@ export function createInstances(input: {
   readonly clock: Clock
   readonly logger: Logger
   /** Keys of the label `secret-id`, one a root secret. */
-  readonly keys: readonly Uint8Array[]
+  readonly keys: Keys
   /** Where this process counts limits by name just now. */
   readonly limits: () => string
 }): Instances {
@@ -34,8 +37,8 @@ export function createInstances(input: {
     id: randomBytes(16).toString("base64url"),
     address: `${hostname()}, process ${process.pid}`,
     version: VERSION,
-    secretId: idOf(input.keys),
   }
+  const secretId = derived(input.keys, idOf)
   let heard: readonly Instance[] = []
   let heardAt = Number.NEGATIVE_INFINITY
   let failing = false
@@ -44,7 +47,8 @@ export function createInstances(input: {
 
   async function beat(): Promise<void> {
     try {
-      heard = (await store.beat?.({ ...self, limits: input.limits(), clock: clock() })) ?? []
+      heard =
+        (await store.beat?.({ ...self, secretId: secretId(), limits: input.limits(), clock: clock() })) ?? []
       heardAt = performance.now()
       failing = false
     } catch (error) {
@@ -67,7 +71,7 @@ export function createInstances(input: {
       const fresh = performance.now() - heardAt < STALE_MS ? heard : []
       const others = fresh.filter(({ id }) => id !== self.id)
       const offsets = fresh.map(({ clockOffsetMs }) => clockOffsetMs)
-      const all = [...others, { ...self, limits: input.limits() }]
+      const all = [...others, { ...self, secretId: secretId(), limits: input.limits() }]
       return {
         live: all.length,
         inMemory: all.filter(({ limits }) => limits === "memory").length,
@@ -76,6 +80,7 @@ export function createInstances(input: {
         versions: [...new Set(all.map(({ version }) => version))].sort(),
       }
     },
+    beat: next,
     async start() {
       if (store.beat === undefined) return
       await next()

@@ -11,6 +11,7 @@ import { createOverload, limitServer } from "../checklist/overload/index.ts"
 import { createPasswords } from "../checklist/password/index.ts"
 import { clientOf, createOverlooked } from "../checklist/proxy/index.ts"
 import { createLimiter, createSharedLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
+import { createRenewal } from "../checklist/secret/index.ts"
 import { createKnownDevices, createRevocations, createSessions } from "../checklist/session/index.ts"
 import { createTokens } from "../checklist/token/index.ts"
 import { toBase64url } from "../core/bytes.ts"
@@ -39,7 +40,7 @@ import { readFacts } from "./facts.ts"
 import { createInstances } from "./instances.ts"
 import { createLimits } from "./limits.ts"
 import type { NightlatchOptions } from "./options.ts"
-import { type Policies, readPolicies } from "./policy.ts"
+import { askPolicies, type Policies } from "./policy.ts"
 import { createSessionCheck } from "./session-check.ts"
 import { createTesting, type Testing } from "./testing.ts"
 import { startUpkeep } from "./upkeep.ts"
@@ -63,6 +64,11 @@ export interface Latch extends Guard {
   /** Each line of the checklist, and whether it holds here and now. */
   checklist(): readonly ChecklistRow[]
   facts(): Facts
+  /**
+   * Asks now for the root secrets that `secret` answers as a function, and takes up what has changed; without such a function
+   * nothing happens. Never rejects: the checklist and the log tell what failed.
+   */
+  renewSecrets(): Promise<void>
   /** Whether the store answers and the revocation feed is fresh. */
   ready(): Promise<boolean>
   /**
@@ -92,10 +98,10 @@ export interface Latch extends Guard {
 /**
  * Checks the options, opens the store, loads what was revoked: when it resolves, requests can come.
  * @throws MisuseError with every fault of the options at once
- * @throws UnavailableError when the store does not answer
+ * @throws UnavailableError when the store, or the source of the secrets, does not answer
  */
 export async function nightlatch(options: NightlatchOptions): Promise<Latch> {
-  const policies = readPolicies(options)
+  const policies = await askPolicies(options)
   const { given } = policies
   const logger = given.logger ?? silentLogger
   for (const [name, reason] of Object.entries(given.unsafe ?? {}))
@@ -151,6 +157,17 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       keys: ring.keys("secret-id"),
       limits: () =>
         shared?.describe().gone === undefined ? (shared?.describe().place ?? "memory") : "memory",
+    })
+    const renewal = createRenewal({
+      source: policies.secretSource,
+      ring,
+      logger,
+      onReplaced({ added, removed }) {
+        const type = removed === 0 ? "secret.changed" : "secret.removed"
+        // What it tells is in force already: a store that is away takes nothing of it back.
+        void store.countEvent({ type, detail: { added, removed, secrets: ring.count } }).catch(() => {})
+        void instances.beat()
+      },
     })
     const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
     const { widget } = policies.botCheck
@@ -280,6 +297,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     witness = await startWitness({ store, path, logger })
     await Promise.all([revocations.start(), shared?.start(), redis?.feed.listen(() => revocations.wake())])
     await instances.start()
+    renewal.start()
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
     if (given.hooks !== undefined) await changes.start()
     overload.start()
@@ -306,6 +324,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         limited,
         instances: instances.facts(),
         overlooked,
+        renewal: renewal.describe(),
       })
     let closing: Promise<void> | undefined
     let limited = false
@@ -330,9 +349,10 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         const sealed = identity === undefined ? undefined : await store.findTokens(identity.id)
         return identity === undefined || sealed === undefined
           ? undefined
-          : openTokens(tokenKeys, identity, sealed)
+          : openTokens(tokenKeys.list, identity, sealed)
       },
       checklist: () => readChecklist(facts()),
+      renewSecrets: () => renewal.renew(),
       async ready() {
         if (closing !== undefined || !revocations.fresh(clock())) return false
         // Nobody limits health checks, so those that come together share one look.
@@ -350,6 +370,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       testing: createTesting({ store, sessions, cookies: policies.cookie }),
       close() {
         closing ??= (async () => {
+          await renewal.stop()
           upkeep.stop()
           await revocations.stop()
           changes.stop()

@@ -29,7 +29,10 @@ export type { RedisConnection } from "../store/redis/index.ts"
 export interface NightlatchOptions {
   /** What the browser's address bar shows, for example `https://api.example.com`. Required: cookies, links and keys follow from it. */
   readonly origin: string
-  /** Root secret of at least 32 random bytes, or several: the first signs, all verify. Required. */
+  /**
+   * Root secret of at least 32 random bytes, or several: the first signs, all verify. Required. A function that answers them
+   * is asked at the start (10 s at most), then each minute: other secrets are taken up while requests run.
+   */
   readonly secret: SecretOption
   /**
    * Path of the SQLite file, `:memory:`, or `postgres://user:password@host:port/database` (needs the package `pg`).

@@ -12,11 +12,11 @@ import { type OverloadPolicy, readOverload } from "../checklist/overload/index.t
 import { type PasswordPolicy, readPassword } from "../checklist/password/index.ts"
 import { type ProxyPolicy, readProxy } from "../checklist/proxy/index.ts"
 import { type RateLimitPolicy, readRateLimit } from "../checklist/rate-limit/index.ts"
-import { type KeyRing, readSecrets } from "../checklist/secret/index.ts"
+import { askSource, KeyRing, readSecrets, type SecretSource } from "../checklist/secret/index.ts"
 import { readSession, type SessionPolicy } from "../checklist/session/index.ts"
 import { readToken, type TokenPolicy } from "../checklist/token/index.ts"
 import { isLoopback } from "../core/loopback.ts"
-import { Faults } from "../core/misuse.ts"
+import { Faults, MisuseError } from "../core/misuse.ts"
 import { type MailPolicy, readMail } from "../flows/mail/index.ts"
 import {
   type HostPolicy,
@@ -40,8 +40,11 @@ export interface Policies {
   readonly hosts: HostPolicy
   readonly publicRoutes: PublicRoutes
   readonly healthPaths: ReadonlySet<string>
+  /** Without secrets, and so good for nothing, while they are still to be asked for. */
   readonly ring: KeyRing
   readonly botCheck: BotCheckPolicy
+  /** Where to ask for secrets; undefined when they are fixed. */
+  readonly secretSource: SecretSource | undefined
   readonly cookie: CookiePolicy
   readonly cors: CorsPolicy
   readonly csrf: CsrfPolicy
@@ -67,16 +70,52 @@ function sharesLimits({ redis, database }: Policies): boolean {
 
 const MEMORY: DatabasePlace = { kind: "sqlite", path: ":memory:" }
 
+/** What a secret source answered. */
+interface Answer {
+  readonly secret: unknown
+}
+
+/**
+ * `readPolicies` after asking for the secrets, where a function answers them.
+ * @throws MisuseError with every fault at once; UnavailableError when only the secrets did not come
+ */
+export async function askPolicies(input: unknown): Promise<Policies> {
+  const source = sourceOf(input)
+  if (source === undefined) return readPolicies(input)
+  const faults = new Faults()
+  let failure: unknown
+  const answer = await askSource(source).then(
+    (secret): Answer => ({ secret }),
+    (error: unknown) => {
+      failure = error
+      return undefined
+    },
+  )
+  if (answer !== undefined) return readPolicies(input, faults, answer)
+  if (failure instanceof MisuseError) {
+    for (const { code, path, problem, fix } of failure.faults) faults.add(code, path, problem, fix)
+  }
+  readPolicies(input, faults)
+  throw failure
+}
+
+function sourceOf(input: unknown): SecretSource | undefined {
+  const { secret } = (typeof input === "object" && input !== null ? input : {}) as { secret?: unknown }
+  return typeof secret === "function" ? (secret as SecretSource) : undefined
+}
+
 /**
  * Reads every option by its room, then what only two of them together can contradict.
  * @param faults those that are known already: they are told with the others, and the disk is left alone
+ * @param answer the secrets, where a function answers them; without it they are not judged, and the ring is empty
  * @throws MisuseError with every fault at once
  */
-export function readPolicies(input: unknown, faults: Faults = new Faults()): Policies {
+export function readPolicies(input: unknown, faults: Faults = new Faults(), answer?: Answer): Policies {
   const { given, origin, basePath } = readOptions(input, faults)
   const loopback = isLoopback(origin.hostname)
   const list = (value: unknown): string[] =>
     Array.isArray(value) ? value.filter((each) => typeof each === "string") : []
+  const secretSource = sourceOf(given)
   const https = readHttps(given.https, origin, faults)
   const cors = readCors(given.cors, origin, faults)
   const token = readToken(given.token, faults)
@@ -95,8 +134,12 @@ export function readPolicies(input: unknown, faults: Faults = new Faults()): Pol
     hosts: readHosts(origin, list(given.hosts), faults),
     publicRoutes: readPublicRoutes(list(given.publicRoutes), faults),
     healthPaths: readHealthPaths(list(given.healthPaths), faults),
-    ring: readSecrets(given.secret, origin, faults),
     botCheck: readBotCheck(given.botCheck, { loopback, unsafe: given.unsafe }, faults),
+    ring:
+      secretSource !== undefined && answer === undefined
+        ? new KeyRing([], origin)
+        : readSecrets(answer === undefined ? given.secret : answer.secret, origin, faults),
+    secretSource,
     cookie: readCookies(given.cookie, origin, faults),
     csrf: readCsrf(given.csrf, { origin, corsOrigins: cors.origins }, faults),
     header: readHeader(given.header, https, faults),

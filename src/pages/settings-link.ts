@@ -22,7 +22,7 @@ export function leadOn(visit: Visit, reply: Reply): Reply {
 export function pendingNotice({ visit, alertOf }: Section): Markup | "" {
   const { site, view, words } = visit
   const cookie = site.cookies.flow("pending_link").read(view.headerValues("cookie"))
-  const pending = openPending(site.linkKeys, cookie, site.clock())
+  const pending = openPending(site.linkKeys.list, cookie, site.clock())
   if (pending === undefined) return ""
   const { provider, email } = pending.identity
   const title = titleOf(site, provider)

@@ -3,6 +3,7 @@ import type { CookiePolicy } from "../checklist/cookie/index.ts"
 import type { EmailLinks } from "../checklist/email-link/index.ts"
 import type { Sessions } from "../checklist/session/index.ts"
 import type { Clock } from "../core/clock.ts"
+import type { Keys } from "../core/keys.ts"
 import type { Logger } from "../core/logger.ts"
 import type { HeaderList } from "../core/request.ts"
 import type { Store } from "../store/store.ts"
@@ -40,7 +41,7 @@ export interface Site {
   readonly botCheck: { offerSignIn(address: string): Promise<Challenge | undefined> }
   readonly providers: readonly Provider[]
   /** Keys of the label `pending-link`. */
-  readonly linkKeys: readonly Uint8Array[]
+  readonly linkKeys: Keys
   readonly corsOrigins: readonly string[]
   readonly registration: "open" | "invited" | "closed"
   readonly emailLink: boolean

@@ -51,7 +51,7 @@ export function createOperator(options: OperatorOptions): Operator {
   // Only this process makes and reads the cookie: a restart asks for the token again, and nothing made from the token leaves.
   const key = randomBytes(32)
   const wanted = token === undefined ? undefined : digest(token)
-  const limiter = createLimiter({ keys: [randomBytes(32)], clock, capacity: 10_000 })
+  const limiter = createLimiter({ keys: { list: [randomBytes(32)] }, clock, capacity: 10_000 })
   const rate = parseRate(WRONG_TOKENS, "operator", new Faults())
 
   function compare(given: string, address: string): Refusal | undefined {

@@ -39,7 +39,7 @@ for (const provider of ["turnstile", "hcaptcha"] as const) {
       faults.throwIfAny()
       return createBotChecks({
         policy,
-        keys: [Buffer.alloc(32, 3)],
+        keys: { list: [Buffer.alloc(32, 3)] },
         hostnames: new Set(["localhost", "app.example.com"]),
         clock: () => now,
         logger: { info: log, warn: log, error: log },

@@ -7,7 +7,7 @@ import { generateSecret } from "../../src/checklist/secret/index.ts"
 import type { InboxMail } from "../../src/flows/mail/index.ts"
 import type { Latch, NightlatchOptions } from "../../src/index.ts"
 import { compose } from "../../src/latch/latch.ts"
-import { readPolicies } from "../../src/latch/policy.ts"
+import { askPolicies } from "../../src/latch/policy.ts"
 import type { Store } from "../../src/store/store.ts"
 import { openStores } from "./engine.ts"
 
@@ -64,7 +64,7 @@ export async function openStage(
   const { port } = server.address() as AddressInfo
   const base = `http://localhost:${port}`
   const clock = options.clock ?? (() => now)
-  const policies = readPolicies({
+  const policies = await askPolicies({
     origin: base,
     secret: generateSecret(),
     database: ":memory:",

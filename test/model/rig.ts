@@ -36,7 +36,7 @@ export class Rig {
   sessions: Sessions
   readonly #strings = new Map<string, string>()
   readonly #ended = new Set<string>()
-  readonly #ring: { keys(label: string): readonly Buffer[] }
+  readonly #ring: { keys(label: string): { readonly list: readonly Buffer[] } }
   readonly #delay: number
   readonly #accountId: string
   #passwordHash = "hash 0"
@@ -47,7 +47,7 @@ export class Rig {
     this.shadow = shadow(store, () => this.now)
     this.#accountId = accountId
     this.#delay = delay
-    const keys = { "refresh-mac": [randomBytes(32)], "refresh-next": [randomBytes(32)] }
+    const keys = { "refresh-mac": { list: [randomBytes(32)] }, "refresh-next": { list: [randomBytes(32)] } }
     this.#ring = { keys: (label) => keys[label as keyof typeof keys] }
     this.sessions = this.room()
   }

@@ -92,7 +92,7 @@ export function bucketContract(places: () => readonly SharedBuckets[]): void {
         const read = texts.map(([limit, burst]) => rate(`${limit}/second burst ${burst}`))
         const shared = read.map((each) => bucket(each))
         let [base, now] = [0, 0]
-        const model = createLimiter({ keys: [randomBytes(32)], clock: () => now })
+        const model = createLimiter({ keys: { list: [randomBytes(32)] }, clock: () => now })
         for (const [index, { pauseMs, which }] of steps.entries()) {
           if (pauseMs > 0) await delay(pauseMs)
           const { passed, at, fullInMs } = await take(

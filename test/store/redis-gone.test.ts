@@ -35,7 +35,7 @@ async function open(
   const log = (level: string) => (fields: object, message: string) =>
     void logged.push(`${level} ${message} ${JSON.stringify(fields)}`)
   const logger = { info: log("info"), warn: log("warn"), error: log("error") }
-  const memory = createLimiter({ keys, clock: Date.now })
+  const memory = createLimiter({ keys: { list: keys }, clock: Date.now })
   const shared = createSharedLimiter({ limiter: memory, buckets: redis.buckets, whenGone, logger })
   await shared.start()
   t.after(() => {

@@ -92,7 +92,7 @@ withRedis("rate-limit buckets in Redis", () => {
   })
 
   it("are keys that end when the bucket is full again, and tell nothing", async () => {
-    const limiter = createLimiter({ keys: [randomBytes(32)], clock: () => 0 })
+    const limiter = createLimiter({ keys: { list: [randomBytes(32)] }, clock: () => 0 })
     const demands = [{ name: "login", rate: rate("5/minute"), key: "ada@example.com", address: "192.0.2.1" }]
     const [wanted] = limiter.wantedOf(demands)
     const id = wanted?.id ?? assert.fail()

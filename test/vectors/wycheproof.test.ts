@@ -143,7 +143,7 @@ const NOW = 1_800_000_000_000
 function tokensFor(algorithm: SignatureAlgorithm, seed: Uint8Array): Tokens {
   return createTokens({
     policy: readToken({ algorithm }, new Faults()),
-    keys: [seed],
+    keys: { list: [seed] },
     origin: new URL("https://api.example.com"),
     clock: () => NOW,
   })

@@ -18,7 +18,7 @@ function checks(input: object = {}) {
   faults.throwIfAny()
   return createBotChecks({
     policy,
-    keys,
+    keys: { list: keys },
     hostnames: new Set(["localhost"]),
     clock: () => NOW,
     logger: silentLogger,

@@ -9,7 +9,7 @@ import type { AltchaChallenge } from "./altcha.ts"
 import { writeAnswer } from "./answer.ts"
 import { type BotCheckOptions, createBotChecks, createRisk, readBotCheck, state } from "./index.ts"
 
-const keys = [Buffer.alloc(32, 5)]
+const keys = { list: [Buffer.alloc(32, 5)] }
 const KEYS = { siteKey: "1x00000000000000000000AA", secretKey: "1x0000000000000000000000000000000AA" }
 
 function read(input?: unknown, unsafe?: object) {

@@ -6,6 +6,7 @@
  */
 import { sha256, toBase64url } from "../../core/bytes.ts"
 import type { Clock } from "../../core/clock.ts"
+import type { Keys } from "../../core/keys.ts"
 import type { Logger } from "../../core/logger.ts"
 import { type Refusal, type RefusalKind, refuse } from "../../core/verdict.ts"
 import { type AltchaChallenge, makeAltcha, readAltcha } from "./altcha.ts"
@@ -87,14 +88,12 @@ const RETRY_SECONDS = 5
 export function createBotChecks(input: {
   readonly policy: BotCheckPolicy
   /** Keys of the label `bot-check`: the first signs, all verify. */
-  readonly keys: readonly Uint8Array[]
+  readonly keys: Keys
   readonly hostnames: ReadonlySet<string>
   readonly clock: Clock
   readonly logger: Logger
 }): BotChecks {
   const { policy, keys, clock, logger } = input
-  const [signing] = keys
-  if (signing === undefined) throw new TypeError("at least one root secret is needed")
   const counts = { asked: 0, passed: 0, unchecked: 0, down: undefined as string | undefined }
 
   function good(id: Uint8Array, expires: number): Judgement {
@@ -105,7 +104,7 @@ export function createBotChecks(input: {
   }
 
   function judgeAltcha(route: string, text: string): Judgement {
-    const solved = readAltcha(keys, text)
+    const solved = readAltcha(keys.list, text)
     if (solved === undefined) return refuse(INVALID, "no solution of a challenge of ours")
     if (solved.route !== route) return refuse(INVALID, `a solution for ${solved.route}`)
     return good(solved.id, solved.expires)
@@ -131,7 +130,7 @@ export function createBotChecks(input: {
       const { ticket: ticketText, token: given, ...others } = readAnswer(text) ?? {}
       if (typeof ticketText !== "string" || typeof given !== "string" || Object.keys(others).length > 0)
         return refuse(INVALID, "not a ticket and a token")
-      const ticket = readTicket(keys, route, ticketText)
+      const ticket = readTicket(keys.list, route, ticketText)
       if (ticket === undefined) return refuse(INVALID, "no ticket of ours for this route")
       const told = good(ticket.id, ticket.expires)
       if (told.kind === "refusal") return told
@@ -151,6 +150,8 @@ export function createBotChecks(input: {
 
   return {
     ask(route) {
+      const [signing] = keys.list
+      if (signing === undefined) throw new TypeError("at least one root secret is needed")
       const now = clock()
       const expires = Math.floor(now / 1000) + LIFETIME_SECONDS
       const expiresAt = new Date(expires * 1000).toISOString()

@@ -8,7 +8,7 @@ import { Faults } from "../../core/misuse.ts"
 import { createEmailLinks, readEmailLink, state } from "./index.ts"
 
 const keys = [randomBytes(32), randomBytes(32)]
-const links = createEmailLinks(keys)
+const links = createEmailLinks({ list: keys })
 
 describe("a flow", () => {
   it("is named by its cookie and by nothing else", () => {
@@ -60,9 +60,9 @@ describe("a code", () => {
   it("still works when a newer secret signs", () => {
     const { flowId } = links.begin()
     const { code, mac } = links.newCode(flowId)
-    const rotated = createEmailLinks([randomBytes(32), ...keys])
+    const rotated = createEmailLinks({ list: [randomBytes(32), ...keys] })
     assert.ok(rotated.proofOfCode(flowId, code)?.codeMacs.some((each) => Buffer.from(each).equals(mac)))
-    const foreign = createEmailLinks([randomBytes(32)])
+    const foreign = createEmailLinks({ list: [randomBytes(32)] })
     assert.ok(!foreign.proofOfCode(flowId, code)?.codeMacs.some((each) => Buffer.from(each).equals(mac)))
   })
   it("is read as people type it", () => {

@@ -6,6 +6,7 @@
  */
 import { randomBytes, randomInt } from "node:crypto"
 import { fromBase64url, labelledHmac, sha256, toBase64url } from "../../core/bytes.ts"
+import type { Keys } from "../../core/keys.ts"
 import type { CodeProof, FlowKey, FlowProof } from "../../store/store.ts"
 
 const ID_BYTES = 16
@@ -31,9 +32,7 @@ export interface EmailLinks {
 }
 
 /** @param keys of the label `email-code`: the first seals, all are tried */
-export function createEmailLinks(keys: readonly Uint8Array[]): EmailLinks {
-  const [sealing] = keys
-  if (sealing === undefined) throw new TypeError("at least one root secret is needed")
+export function createEmailLinks(keys: Keys): EmailLinks {
   const seal = (key: Uint8Array, flowId: string, code: string) =>
     labelledHmac(key, CODE_LABEL, Buffer.from(flowId), Buffer.from(code))
   return {
@@ -52,6 +51,8 @@ export function createEmailLinks(keys: readonly Uint8Array[]): EmailLinks {
       }
     },
     newCode(flowId) {
+      const [sealing] = keys.list
+      if (sealing === undefined) throw new TypeError("at least one root secret is needed")
       const code = String(randomInt(10 ** CODE_DIGITS)).padStart(CODE_DIGITS, "0")
       return { code, mac: seal(sealing, flowId, code) }
     },
@@ -59,7 +60,7 @@ export function createEmailLinks(keys: readonly Uint8Array[]): EmailLinks {
       // People copy blanks and hyphens with it, and some keyboards write other digits.
       const code = typed.normalize("NFKC").replace(/[\s-]/g, "")
       if (!/^\d{6}$/.test(code)) return undefined
-      return { codeMacs: keys.map((key) => seal(key, flowId, code)) }
+      return { codeMacs: keys.list.map((key) => seal(key, flowId, code)) }
     },
     proofOfLink: (token) => ({ tokenHash: sha256(token) }),
   }

@@ -8,6 +8,7 @@
  */
 import { sha256, toBase64url } from "../../core/bytes.ts"
 import type { Clock } from "../../core/clock.ts"
+import type { Keys } from "../../core/keys.ts"
 import type { Logger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
@@ -69,7 +70,7 @@ export interface Oauth {
 export interface OauthInput {
   readonly policy: OauthPolicy
   /** The first seals, all open. */
-  readonly keys: readonly Uint8Array[]
+  readonly keys: Keys
   readonly clock: Clock
   /** Default the runtime's. */
   readonly fetch?: typeof fetch
@@ -107,7 +108,7 @@ export function createOauthIn(world: World, input: OauthInput): Oauth {
         startedAt: clock(),
         intent: checkIntent(intent),
       }
-      const value = sealFlow(keys, provider, flow)
+      const value = sealFlow(keys.list, provider, flow)
       if (value.length > MOST_VALUE_CHARACTERS) return refuse(RETURN_PATH, "the sealed flow fits no cookie")
       const server = await connection.server()
       const { policy } = connection
@@ -133,7 +134,7 @@ export function createOauthIn(world: World, input: OauthInput): Oauth {
       const connection = connections.get(provider)
       if (connection === undefined) return refuse(PROVIDER, "no provider of that name is configured")
       const now = clock()
-      const flow = readCallback(keys, provider, query, sealed, now)
+      const flow = readCallback(keys.list, provider, query, sealed, now)
       if ("kind" in flow) return flow
       const server = await connection.server()
       const answering = readAnswering(server, query)

@@ -1,7 +1,9 @@
 import { networkOf, UNKNOWN } from "../../core/address.ts"
+import { equalBytes } from "../../core/bytes.ts"
+import type { Keys } from "../../core/keys.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { LimitAnswers } from "./answer.ts"
-import type { KeyedHash } from "./keyed-hash.ts"
+import { KeyedHash } from "./keyed-hash.ts"
 import { multiplyRate, type Rate } from "./rate.ts"
 
 /** One limit that a request has to pass: per key, or, without one, per address. */
@@ -45,11 +47,18 @@ export interface Wanted {
 
 /** Which limits there are, and the names of their buckets: the same wherever the buckets are. */
 export class LimitBook {
-  readonly #hash: KeyedHash
+  readonly #keys: Keys
+  /** Made from `#keys.list` as it was then; the first key of it. */
+  #list: readonly Uint8Array[]
+  #key: Uint8Array
+  #hash: KeyedHash
   readonly #limits = new Map<string, Limit>()
 
-  constructor(hash: KeyedHash) {
-    this.#hash = hash
+  constructor(keys: Keys) {
+    this.#keys = keys
+    this.#list = keys.list
+    this.#key = firstOf(keys.list)
+    this.#hash = new KeyedHash(this.#key)
   }
 
   get names(): readonly string[] {
@@ -71,10 +80,12 @@ export class LimitBook {
   }
 
   idOf(limit: string, kind: "key" | "address" | "site" | "shared", text: string): string {
+    if (this.#list !== this.#keys.list) this.#follow()
     return this.#hash.idOf(`${kind} ${limit.length} ${limit}${text}`)
   }
 
   addressIds(limit: Limit, address: string): AddressIds {
+    if (this.#list !== this.#keys.list) this.#follow()
     const known = limit.addresses.get(address)
     if (known !== undefined) return known
     const isSix = address.includes(":")
@@ -88,6 +99,7 @@ export class LimitBook {
   }
 
   rememberedId(limit: Limit, id: string): string {
+    if (this.#list !== this.#keys.list) this.#follow()
     const known = limit.ids.get(id)
     if (known !== undefined) return known
     const made = this.idOf(limit.name, "key", id)
@@ -115,6 +127,19 @@ export class LimitBook {
     return [...wanted.values()]
   }
 
+  /** Other root secrets: names that were made with a key that does not come first any more are forgotten. */
+  #follow(): void {
+    this.#list = this.#keys.list
+    const key = firstOf(this.#list)
+    if (equalBytes(key, this.#key)) return
+    this.#key = key
+    this.#hash = new KeyedHash(key)
+    for (const { addresses, ids } of this.#limits.values()) {
+      addresses.clear()
+      ids.clear()
+    }
+  }
+
   #define(name: string, rate: Rate): Limit {
     const limit: Limit = {
       name,
@@ -126,6 +151,12 @@ export class LimitBook {
     this.#limits.set(name, limit)
     return limit
   }
+}
+
+function firstOf(keys: readonly Uint8Array[]): Uint8Array {
+  const [key] = keys
+  if (key === undefined) throw new RangeError("a limiter needs a key")
+  return key
 }
 
 function duplicate(name: string): MisuseError {

@@ -8,11 +8,11 @@
 
 import { UNKNOWN } from "../../core/address.ts"
 import type { Clock } from "../../core/clock.ts"
+import type { Keys } from "../../core/keys.ts"
 import { PASS, type Pass, type Refusal } from "../../core/verdict.ts"
 import type { LimitAnswers } from "./answer.ts"
 import { Buckets, type Place } from "./buckets.ts"
 import { leftOf, passOf, passOfAll, refusalOf, secondsOf, waitOf } from "./gcra.ts"
-import { KeyedHash } from "./keyed-hash.ts"
 import { type Demand, type Limit, LimitBook, type Wanted } from "./limit-book.ts"
 import type { Rate } from "./rate.ts"
 
@@ -54,17 +54,15 @@ export interface Limiter extends NamedLimits<Pass | Refusal> {
 }
 
 export interface LimiterInput {
-  /** Keys of the label `limit-key`; the first is used. */
-  readonly keys: readonly Uint8Array[]
+  /** Keys of the label `limit-key`; the first is used. With another one everybody begins with a full bucket. */
+  readonly keys: Keys
   readonly clock: Clock
   /** Most keys in memory at once; default 100,000. */
   readonly capacity?: number
 }
 
 export function createLimiter(input: LimiterInput): Limiter {
-  const key = input.keys[0]
-  if (key === undefined) throw new RangeError("a limiter needs a key")
-  const book = new LimitBook(new KeyedHash(key))
+  const book = new LimitBook(input.keys)
   const buckets = new Buckets(book, input.clock, input.capacity ?? 100_000)
 
   function takeAt(place: Place, answers: LimitAnswers): Pass | Refusal {

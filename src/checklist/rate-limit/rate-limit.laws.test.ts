@@ -8,7 +8,7 @@ import { createLimiter, parseRate, type Rate } from "./index.ts"
 import { KeyedHash } from "./keyed-hash.ts"
 
 const numRuns = process.env.NIGHTLATCH_TEST_SCALE === "long" ? 20_000 : 300
-const KEYS = [Buffer.alloc(32, 7)]
+const KEYS = { list: [Buffer.alloc(32, 7)] }
 
 const rates = fc
   .tuple(

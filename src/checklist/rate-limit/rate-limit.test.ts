@@ -7,7 +7,7 @@ import { renderRefusal } from "../../core/problem.ts"
 import type { Verdict } from "../../core/verdict.ts"
 import { createLimiter, createSignInLimits, parseRate, type Rate, readRateLimit, state } from "./index.ts"
 
-const KEYS = [Buffer.alloc(32, 7)]
+const KEYS = { list: [Buffer.alloc(32, 7)] }
 const ALONE: Facts["instances"] = {
   live: 1,
   inMemory: 1,

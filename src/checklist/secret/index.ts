@@ -1,5 +1,7 @@
 export { type FirstSecret, writeFirstSecret } from "./env-file.ts"
 export { KEY_LABELS, type KeyLabel, KeyRing } from "./key-ring.ts"
 export { generateSecret, readSecrets, type SecretOption } from "./options.ts"
+export { createRenewal } from "./renewal.ts"
 export { readSecretFile } from "./secret-file.ts"
+export { askSource, type SecretSource } from "./source.ts"
 export { state } from "./state.ts"

@@ -3,6 +3,7 @@ import * as z from "zod"
 import { type Faults, readBySchema } from "../../core/misuse.ts"
 import { KeyRing } from "./key-ring.ts"
 import { isPublished } from "./published.ts"
+import type { SecretSource } from "./source.ts"
 import {
   capacityBits,
   measuredBits,
@@ -11,8 +12,11 @@ import {
   repeatedUnit,
 } from "./strength.ts"
 
-/** One root secret, or a list of them: the first signs, all verify. No default. */
-export type SecretOption = string | readonly string[]
+/**
+ * One root secret, or a list of them: the first signs, all verify. Or a function that answers them, and is asked again while
+ * the service runs. No default.
+ */
+export type SecretOption = string | readonly string[] | SecretSource
 
 /** Lets scanners of repositories and logs recognise a secret of ours. */
 const PREFIX = "nl_secret_"
@@ -35,6 +39,12 @@ export function generateSecret(): string {
  */
 export function readSecrets(input: unknown, origin: URL, faults: Faults): KeyRing {
   const before = faults.list.length
+  const secrets = judgeSecrets(input, faults)
+  return new KeyRing(faults.list.length === before ? secrets : [generateSecret()], origin)
+}
+
+/** The list of secrets; with faults, one that is not to be used. */
+export function judgeSecrets(input: unknown, faults: Faults): readonly string[] {
   const secrets = readList(input, faults)
   for (const [index, secret] of secrets.entries()) {
     judge(secret, secrets.length === 1 ? "secret" : `secret.${index}`, faults)
@@ -42,7 +52,7 @@ export function readSecrets(input: unknown, origin: URL, faults: Faults): KeyRin
   if (new Set(secrets).size < secrets.length) {
     faults.add("secret.duplicate", "secret", "the list holds a secret twice", "Remove the second one.")
   }
-  return new KeyRing(faults.list.length === before ? secrets : [generateSecret()], origin)
+  return secrets
 }
 
 function readList(input: unknown, faults: Faults): readonly string[] {

@@ -108,7 +108,7 @@ test("no fault repeats a secret", () => {
 test("a refused secret still gives a ring, made of chance", () => {
   const first = readSecrets("changeme", ORIGIN, new Faults())
   const second = readSecrets("changeme", ORIGIN, new Faults())
-  assert.notDeepEqual(first.keys("refresh-mac"), second.keys("refresh-mac"))
+  assert.notDeepEqual(first.keys("refresh-mac").list, second.keys("refresh-mac").list)
 })
 
 test("a generated secret can be found by a scanner and goes on one line", () => {
@@ -117,9 +117,9 @@ test("a generated secret can be found by a scanner and goes on one line", () => 
 })
 
 test("the line holds with a secret and names where it came from", () => {
-  const judged = (count: number, secretSets = 1): LineState =>
+  const judged = (count: number, secretSets = 1, renewal?: Facts["secret"]["renewal"]): LineState =>
     state({
-      secret: { count, source: "NIGHTLATCH_SECRET_FILE" },
+      secret: { count, source: "NIGHTLATCH_SECRET_FILE", renewal },
       instances: { live: 3, secretSets },
     } as unknown as Facts)
   assert.equal(judged(0).state, "fails")
@@ -127,4 +127,9 @@ test("the line holds with a secret and names where it came from", () => {
   assert.match(judged(1).why, /from NIGHTLATCH_SECRET_FILE/)
   assert.equal(judged(1, 2).state, "fails")
   assert.match(judged(1, 2).why, /3 live instances have 2 different sets/)
+  assert.match(judged(1, 1, { ageMs: 42_000, fault: undefined }).why, /FILE, asked 42 s ago: long enough/)
+  const failed = judged(2, 1, { ageMs: 900_000, fault: "it is empty [secret.missing]" })
+  assert.equal(failed.state, "fails")
+  assert.match(failed.why, /from NIGHTLATCH_SECRET_FILE: it is empty.* Those of 15 min ago stay in use/)
+  assert.match(failed.fix ?? "", /each minute/)
 })

@@ -1,9 +1,16 @@
 import type { Facts, LineState } from "../../core/facts.ts"
 
 export function state(facts: Facts): LineState {
-  const { count, source } = facts.secret
+  const { count, source, renewal } = facts.secret
   if (count < 1) {
     return { state: "fails", why: "There is no root secret.", fix: "Make one with: nightlatch secret" }
+  }
+  if (renewal?.fault !== undefined) {
+    return {
+      state: "fails",
+      why: `The root secrets could not be renewed from ${source}: ${renewal.fault}. Those of ${age(renewal.ageMs)} ago stay in use.`,
+      fix: "Mend the source: it is asked again each minute.",
+    }
   }
   const { live, secretSets } = facts.instances
   if (secretSets > 1) {
@@ -14,8 +21,14 @@ export function state(facts: Facts): LineState {
     }
   }
   const secrets = count === 1 ? "One root secret" : `${count} root secrets, the first of which signs,`
+  const renewed = renewal === undefined ? "" : `, asked ${age(renewal.ageMs)} ago`
   return {
     state: "holds",
-    why: `${secrets} from ${source}: long enough, not published, not a pattern; each purpose has a key of its own.`,
+    why: `${secrets} from ${source}${renewed}: long enough, not published, not a pattern; each purpose has a key of its own.`,
   }
+}
+
+function age(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000)
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
 }

@@ -7,7 +7,7 @@ const DAY = 86_400_000
 let now = 1_800_000_000_000
 const clock = () => now
 const [one, two] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
-const devices = createKnownDevices({ keys: [one], clock })
+const devices = createKnownDevices({ keys: { list: [one] }, clock })
 
 test("a browser that signed in is known for its account and for no other", () => {
   const value = devices.issue("ada")
@@ -34,9 +34,9 @@ test("it is forgotten after 180 days", () => {
 
 test("it is known by any of the secrets and made by the first", () => {
   const value = devices.issue("ada")
-  assert.equal(createKnownDevices({ keys: [two, one], clock }).knows(value, "ada"), true)
-  assert.equal(createKnownDevices({ keys: [one, two], clock }).knows(value, "ada"), true)
-  assert.equal(createKnownDevices({ keys: [two], clock }).knows(value, "ada"), false)
+  assert.equal(createKnownDevices({ keys: { list: [two, one] }, clock }).knows(value, "ada"), true)
+  assert.equal(createKnownDevices({ keys: { list: [one, two] }, clock }).knows(value, "ada"), true)
+  assert.equal(createKnownDevices({ keys: { list: [two] }, clock }).knows(value, "ada"), false)
 })
 
 test("no other text is known, and none throws", () => {

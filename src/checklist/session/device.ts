@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { equalBytes, fromBase64url, labelledHmac, toBase64url } from "../../core/bytes.ts"
 import type { Clock } from "../../core/clock.ts"
+import type { Keys } from "../../core/keys.ts"
 
 /**
  * Attack: strangers who burn an account's sign-in attempts and so lock its owner out.
@@ -27,16 +28,13 @@ const LABEL = "nightlatch known device"
 /** Stands in for an absent cookie and an unknown account, so that each look takes the same time. */
 const NOBODY = Buffer.alloc(BYTES)
 
-export function createKnownDevices(input: {
-  readonly keys: readonly Uint8Array[]
-  readonly clock: Clock
-}): KnownDevices {
+export function createKnownDevices(input: { readonly keys: Keys; readonly clock: Clock }): KnownDevices {
   const { keys, clock } = input
-  const [signing] = keys
-  if (signing === undefined) throw new TypeError("at least one root secret is needed")
   return {
     maxAgeSeconds: LIFETIME_SECONDS,
     issue(accountId) {
+      const [signing] = keys.list
+      if (signing === undefined) throw new TypeError("at least one root secret is needed")
       const bytes = Buffer.alloc(BYTES)
       bytes.writeUIntBE(Math.floor(clock() / 1000) + LIFETIME_SECONDS, 0, EXPIRY_BYTES)
       // Two browsers of one account get different values, hence different buckets.
@@ -47,7 +45,7 @@ export function createKnownDevices(input: {
     knows(value, accountId) {
       const bytes = (value?.length === TEXT_LENGTH ? fromBase64url(value) : undefined) ?? NOBODY
       let genuine = false
-      for (const key of keys) {
+      for (const key of keys.list) {
         genuine = equalBytes(macOf(key, accountId ?? "", bytes), bytes.subarray(MAC_AT)) || genuine
       }
       const live = bytes.readUIntBE(0, EXPIRY_BYTES) * 1000 > clock()

@@ -1,11 +1,12 @@
 import { equalBytes, sha256 } from "../../core/bytes.ts"
+import { derived, type Keys } from "../../core/keys.ts"
 import type { Transport } from "../../core/session.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
 import { formatRefreshToken, type RefreshToken, succeedRefreshToken } from "./refresh-token.ts"
 
 /** The keys of this room, one of each label per root secret, in the same order. */
 export interface SessionKeys {
-  keys(label: "refresh-mac" | "refresh-next"): readonly Uint8Array[]
+  keys(label: "refresh-mac" | "refresh-next"): Keys
 }
 
 /** What one root secret gives to a session's tokens. */
@@ -14,12 +15,25 @@ export interface Root {
   readonly next: Uint8Array
 }
 
-export function pairKeys(ring: SessionKeys): readonly Root[] {
+/** All roots, the one that signs first, and their mac keys. */
+export interface Roots {
+  readonly all: readonly Root[]
+  readonly signing: Root
+  readonly macKeys: readonly Uint8Array[]
+}
+
+/** One request keeps what it got, so that all of a token comes from one root. */
+export function pairKeys(ring: SessionKeys): () => Roots {
   const nextKeys = ring.keys("refresh-next")
-  return ring.keys("refresh-mac").map((mac, index) => {
-    const next = nextKeys[index]
-    if (next === undefined) throw new TypeError("each root secret gives one key per label")
-    return { mac, next }
+  return derived(ring.keys("refresh-mac"), (macKeys) => {
+    const all = macKeys.map((mac, index) => {
+      const next = nextKeys.list[index]
+      if (next === undefined) throw new TypeError("each root secret gives one key per label")
+      return { mac, next }
+    })
+    const [signing] = all
+    if (signing === undefined) throw new TypeError("at least one root secret is needed")
+    return { all, signing, macKeys }
   })
 }
 

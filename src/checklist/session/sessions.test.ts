@@ -58,7 +58,9 @@ function rig(order: readonly number[] = [0]): Rig {
   })
   const sessions = createSessions({
     policy: readSession({}, new Faults()),
-    ring: { keys: (label) => pick.map((root) => (label === "refresh-mac" ? root.mac : root.next)) },
+    ring: {
+      keys: (label) => ({ list: pick.map((root) => (label === "refresh-mac" ? root.mac : root.next)) }),
+    },
     store,
     tokens: { issue: (input) => ({ token: JSON.stringify(input), expiresAt: NOW + 900_000 }) },
     revocations,

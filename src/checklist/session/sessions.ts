@@ -110,10 +110,7 @@ export function createSessions(input: {
   readonly logger: Logger
 }): Sessions {
   const { policy, store, tokens, revocations, logger } = input
-  const roots = pairKeys(input.ring)
-  const macKeys = roots.map((root) => root.mac)
-  const [signing] = roots
-  if (signing === undefined) throw new TypeError("at least one root secret is needed")
+  const rootsNow = pairKeys(input.ring)
 
   function issue(session: StoredSession, account: Account, now: number): Issued {
     const end = Math.min(session.idleEnd, session.absoluteEnd)
@@ -134,10 +131,10 @@ export function createSessions(input: {
 
   return {
     revocations,
-    readRefreshToken: (token, transport) => parseRefreshToken(macKeys, transport, token),
+    readRefreshToken: (token, transport) => parseRefreshToken(rootsNow().macKeys, transport, token),
 
     async peek(token, transport) {
-      const presented = parseRefreshToken(macKeys, transport, token)
+      const presented = parseRefreshToken(rootsNow().macKeys, transport, token)
       if (presented === undefined) return undefined
       const { sessionId, generation } = presented
       const { graceMs, minRotateMs } = policy
@@ -160,12 +157,13 @@ export function createSessions(input: {
         row,
         finish: (stored, account) => ({
           ...issue(stored, account, stored.createdAt),
-          refresh: formatRefreshToken(signing.mac, stored.transport, first),
+          refresh: formatRefreshToken(rootsNow().signing.mac, stored.transport, first),
         }),
       }
     },
 
     async present(token, transport, from) {
+      const { macKeys, signing } = rootsNow()
       const presented = parseRefreshToken(macKeys, transport, token)
       if (presented === undefined) return refuse(SESSION_INVALID, "not a refresh token of this transport")
       const nextSalt = drawBytes(32)
@@ -194,7 +192,7 @@ export function createSessions(input: {
         case "rotated":
           return refreshed(result, formatRefreshToken(signing.mac, transport, next))
         case "retry":
-          return refreshed(result, repeatSuccessor(roots, transport, presented, result))
+          return refreshed(result, repeatSuccessor(rootsNow().all, transport, presented, result))
         case "coalesced":
           return refreshed(result)
         case "ended":

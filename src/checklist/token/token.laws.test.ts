@@ -15,7 +15,7 @@ const SEEDS = [randomBytes(32)]
 function tokensFor(algorithm: (typeof SIGNATURE_ALGORITHMS)[number]): Tokens {
   return createTokens({
     policy: readToken({ algorithm }, new Faults()),
-    keys: SEEDS,
+    keys: { list: SEEDS },
     origin: new URL("https://api.example.com"),
     clock: () => NOW,
     stopwatch: () => 0,

@@ -32,7 +32,7 @@ function bench(change: { seeds?: readonly Uint8Array[]; options?: object; origin
   const made = { now: NOW } as { now: number; tokens: Tokens }
   made.tokens = createTokens({
     policy: readToken(change.options ?? {}, new Faults()),
-    keys: change.seeds ?? SEEDS,
+    keys: { list: change.seeds ?? SEEDS },
     origin: new URL(change.origin ?? ORIGIN.href),
     clock: () => made.now,
     stopwatch: () => 0,
@@ -194,6 +194,39 @@ test("a token ends on the second, remembered or not, and a remembered one costs 
   late.now = expiresAt
   assert.equal(await verdict(token, late), "expired")
   assert.equal(late.tokens.size, 0)
+})
+
+test("other keys empty the cache, and a token of a key that is gone is none, even one that waits for its turn", async () => {
+  const [one, two] = SEEDS as [Buffer, Buffer]
+  const keys = { list: [one] as readonly Uint8Array[] }
+  let elapsed = 0
+  const tokens = createTokens({
+    policy: readToken({}, new Faults()),
+    keys,
+    origin: ORIGIN,
+    clock: () => NOW,
+    // A turn takes one signature.
+    stopwatch: () => (elapsed += 2),
+  })
+  const foreign = bench({ seeds: [one] })
+  const old = Array.from({ length: 5 }, () => foreign.tokens.issue(INPUT).token)
+  const { kid } = tokens
+  const answers = old.slice(0, 3).map((token) => tokens.verify(token))
+  assert.ok(answers[2] instanceof Promise, "it waits")
+  assert.equal((await answers[0])?.kind, "valid")
+  assert.equal(tokens.size, 1)
+  keys.list = [two, one]
+  assert.equal(tokens.size, 0)
+  assert.notEqual(tokens.kid, kid)
+  assert.equal(JSON.parse(tokens.jwks()).keys.length, 2)
+  assert.equal((await tokens.verify(old[0] ?? "")).kind, "valid")
+  const [, waiting] = [tokens.verify(old[3] ?? ""), tokens.verify(old[4] ?? "")]
+  assert.ok(waiting instanceof Promise)
+  keys.list = [two]
+  assert.deepEqual(await waiting, { kind: "invalid", reason: "header" })
+  assert.deepEqual(await tokens.verify(old[0] ?? ""), { kind: "invalid", reason: "header" })
+  assert.equal(tokens.readSignedOut(old[0] ?? ""), undefined)
+  assert.equal((await tokens.verify(tokens.issue(INPUT).token)).kind, "valid")
 })
 
 const WRONG: readonly (readonly [what: string, change: object, reason: string])[] = [

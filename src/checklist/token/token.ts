@@ -7,6 +7,7 @@
  */
 import { toBase64url } from "../../core/bytes.ts"
 import type { Clock } from "../../core/clock.ts"
+import { derived, type Keys } from "../../core/keys.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { drawBytes } from "../../core/random.ts"
 import { TokenCache } from "./cache.ts"
@@ -74,7 +75,7 @@ export interface Tokens {
 export interface TokensInput {
   readonly policy: TokenPolicy
   /** 32 bytes each, derived for `access-signing`: the first signs, all verify. */
-  readonly keys: readonly Uint8Array[]
+  readonly keys: Keys
   readonly origin: URL
   readonly clock: Clock
   /** Remembered tokens at most. Default 10,000 (about 12 MB). */
@@ -87,27 +88,27 @@ const MOST_CHARACTERS = 8192
 const DEFAULT_CACHE_SIZE = 10_000
 
 export function createTokens(input: TokensInput): Tokens {
-  const { policy, clock } = input
-  const keys = input.keys.map((seed) => makeSigningKey(policy.algorithm, seed))
-  const signer = keys[0]
-  if (signer === undefined) throw new TypeError("tokens need at least one key")
+  const { policy, clock, cacheSize = DEFAULT_CACHE_SIZE } = input
+  // With other keys goes what they have verified: a token of a key that is gone is none.
+  const setNow = derived(input.keys, (seeds) => makeSet(policy.algorithm, seeds, cacheSize))
   const lifetime = policy.accessLifetimeSeconds
   const { origin, host } = input.origin
   const parties: Parties = { issuer: origin, audience: policy.audience ?? origin, clientId: host }
-  const cache = new TokenCache(input.cacheSize ?? DEFAULT_CACHE_SIZE)
   const queue = new TurnQueue<TokenResult>(input.stopwatch ?? (() => performance.now()))
-  const jwks = JSON.stringify({ keys: keys.map((key) => key.published) })
 
-  function known(token: string): TokenResult | undefined {
+  function known(token: string, cache: TokenCache): TokenResult | undefined {
     const verified = cache.get(token)
     if (verified === undefined) return undefined
     return clock() >= verified.session.expiresAt ? INVALID.expired : verified
   }
 
-  function first(token: string, key: SigningKey): TokenResult {
-    // The same token may have waited in front of this one.
-    const remembered = known(token)
+  /** After a wait there may be other keys, and the same token may have waited in front of this one. */
+  function first(token: string): TokenResult {
+    const { keys, cache } = setNow()
+    const remembered = known(token, cache)
     if (remembered !== undefined) return remembered
+    const key = keyOf(token, keys)
+    if (key === undefined) return INVALID.header
     const claims = readGenuine(token, key)
     if (typeof claims === "string") return INVALID[claims]
     const fault = judgeClaims(claims, parties, lifetime, clock())
@@ -119,12 +120,14 @@ export function createTokens(input: TokensInput): Tokens {
   }
 
   return {
-    kid: signer.kid,
+    get kid() {
+      return setNow().signer.kid
+    },
     algorithm: policy.algorithm,
     get size() {
-      return cache.size
+      return setNow().cache.size
     },
-    jwks: () => jwks,
+    jwks: () => setNow().jwks,
 
     issue(given) {
       const iat = Math.floor(clock() / 1000)
@@ -143,6 +146,7 @@ export function createTokens(input: TokensInput): Tokens {
         epoch: given.epoch,
       }
       if (!isClaims(claims)) throw misuse("token.bad_claims", "the claims would be refused", CLAIMS_FIX)
+      const { signer, cache } = setNow()
       const signingInput = signer.head + toBase64url(Buffer.from(JSON.stringify(claims), "utf8"))
       const signature = makeSignature(signer.algorithm, signer.privateKey, signingInput)
       const token = `${signingInput}.${toBase64url(signature)}`
@@ -154,16 +158,16 @@ export function createTokens(input: TokensInput): Tokens {
     },
 
     verify(token) {
-      const remembered = known(token)
+      const { keys, cache } = setNow()
+      const remembered = known(token, cache)
       if (remembered !== undefined) return remembered
       if (token.length > MOST_CHARACTERS) return INVALID.size
-      const key = keyOf(token, keys)
-      if (key === undefined) return INVALID.header
-      return queue.run(() => first(token, key))
+      if (keyOf(token, keys) === undefined) return INVALID.header
+      return queue.run(() => first(token))
     },
 
     readSignedOut(token) {
-      const key = token.length > MOST_CHARACTERS ? undefined : keyOf(token, keys)
+      const key = token.length > MOST_CHARACTERS ? undefined : keyOf(token, setNow().keys)
       const claims = key === undefined ? "header" : readGenuine(token, key)
       if (typeof claims === "string") return undefined
       // A token from before the lifetime was shortened still names its session.
@@ -171,6 +175,26 @@ export function createTokens(input: TokensInput): Tokens {
       return fault === undefined ? { sessionId: claims.sid, userId: claims.sub } : undefined
     },
   }
+}
+
+/** Everything that is made from one list of root secrets. */
+interface KeySet {
+  readonly keys: readonly SigningKey[]
+  readonly signer: SigningKey
+  readonly jwks: string
+  readonly cache: TokenCache
+}
+
+function makeSet(
+  algorithm: TokenPolicy["algorithm"],
+  seeds: readonly Uint8Array[],
+  cacheSize: number,
+): KeySet {
+  const keys = seeds.map((seed) => makeSigningKey(algorithm, seed))
+  const [signer] = keys
+  if (signer === undefined) throw new TypeError("tokens need at least one key")
+  const jwks = JSON.stringify({ keys: keys.map((key) => key.published) })
+  return { keys, signer, jwks, cache: new TokenCache(cacheSize) }
 }
 
 /** Frozen and made once: a flood of bad tokens allocates nothing. */

@@ -14,7 +14,7 @@ const BEAT = sql`
     INSERT INTO nightlatch.instance AS known
       (id, started_at, seen_at, version, secret_id, limits, clock_offset_ms, address)
     SELECT $1, now, now, $2, $3, $4, $5::bigint - now, $6 FROM clock
-    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, limits = excluded.limits,
+    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, secret_id = excluded.secret_id, limits = excluded.limits,
       clock_offset_ms = excluded.clock_offset_ms
     RETURNING id, version, secret_id, limits, clock_offset_ms, address
   ), forgotten AS (
