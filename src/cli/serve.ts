@@ -93,6 +93,9 @@ export const serve: ReturnType<typeof command> = command({
     stream.write(`${screen}\n`)
     logger.info({ origin: service.origin, ...service.address }, "ready")
     stopOnSignals(service, (fields, message) => logger.info(fields, message))
+    // A terminal that closes says the same, and then nobody is there any more.
+    if (terminal) process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
+    else process.on("SIGHUP", () => void service.latch.renewSecrets())
   },
 })
 

@@ -1,12 +1,13 @@
-import { generateSecret } from "../checklist/secret/index.ts"
+import { generateSecret, type SecretSource } from "../checklist/secret/index.ts"
 import { type Fault, Faults, MisuseError, nearest } from "../core/misuse.ts"
 import { OPTION_NAMES } from "../latch/options.ts"
 import { readPolicies } from "../latch/policy.ts"
 import { at, type ConfigurationFile, readConfigurationFile } from "./configuration-file.ts"
-import { type Environment, readEnvironment } from "./environment.ts"
+import { type Environment, type Given, readEnvironment } from "./environment.ts"
 import { provideSecret } from "./first-secret.ts"
 import { readOperatorToken } from "./operator-token.ts"
 import { noteOrigin } from "./origin-notes.ts"
+import { readSecretPlace, type SecretPlace } from "./secrets/index.ts"
 import { PORT, portSchema, SETTINGS, type Setting } from "./settings.ts"
 import { type LoadedTls, loadTls, readTlsFiles, type TlsFiles } from "./tls.ts"
 
@@ -16,6 +17,8 @@ export interface Configuration {
   readonly port: number
   readonly host: string
   readonly operatorToken: string | undefined
+  /** Where the root secrets come from. Those that are asked for are not among the options. */
+  readonly secret: SecretPlace
   /** https by the service itself; undefined: plain http, for a proxy or for development. */
   readonly tls: { readonly files: TlsFiles; readonly loaded: LoadedTls } | undefined
   readonly options: Readonly<Record<string, unknown>>
@@ -34,7 +37,14 @@ export interface ConfigurationInput {
   readonly starts?: boolean
 }
 
-const SERVICE_KEYS: ReadonlySet<string> = new Set(["port", "host", "operatorToken", "tls"])
+const SERVICE_KEYS: ReadonlySet<string> = new Set([
+  "port",
+  "host",
+  "operatorToken",
+  "tls",
+  "secretCommand",
+  "vault",
+])
 
 /**
  * Command line over environment over `.env` over `nightlatch.config.*` over defaults.
@@ -42,7 +52,8 @@ const SERVICE_KEYS: ReadonlySet<string> = new Set(["port", "host", "operatorToke
  */
 export async function readConfiguration(input: ConfigurationInput): Promise<Configuration> {
   const faults = new Faults()
-  const { values, sources } = await gather(input, faults)
+  const gathered = await gather(input, faults)
+  const { values, sources } = gathered
   const port = readPort(values.port, sources, faults)
   const host = readHost(values.host, sources, faults)
   const notes: string[] = []
@@ -56,6 +67,8 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
   const loads = input.starts === true && tlsFiles !== undefined && url !== null
   const loaded = loads ? loadTls(tlsFiles, url, Date.now(), faults) : undefined
   const operatorToken = readOperatorToken(values.operatorToken, sources.get("operatorToken"), faults)
+  const place = placeOf(input, gathered, faults)
+  if (place.source !== undefined) sources.set("secret", place.source)
   const secret =
     input.starts === true
       ? provideSecret({
@@ -63,20 +76,13 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
           origin,
           folder: input.folder,
           continuousIntegration: (input.environment.CI ?? "") !== "",
-          told: sources.has("secret"),
+          told: place.source !== undefined,
           mayWrite: faults.list.length === 0,
           faults,
           notes,
         })
       : values.secret
-  if (operatorToken !== undefined && [secret].flat().includes(operatorToken)) {
-    faults.add(
-      "configuration.operator_token",
-      sources.get("operatorToken") ?? "operatorToken",
-      "it is the root secret itself",
-      "Make another one: nightlatch secret",
-    )
-  }
+  if (operatorToken !== undefined && [secret].flat().includes(operatorToken)) addSame(sources, faults)
   const trusted = at(values, "proxy.trusted")
   if (tlsFiles !== undefined && typeof trusted === "number" && trusted > 0) {
     faults.add(
@@ -104,6 +110,7 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
     port,
     host,
     operatorToken,
+    secret: { source: sources.get("secret"), ask: apartFrom(operatorToken, place.ask, sources) },
     tls: tlsFiles === undefined || loaded === undefined ? undefined : { files: tlsFiles, loaded },
     options: all,
     sources,
@@ -111,18 +118,25 @@ export async function readConfiguration(input: ConfigurationInput): Promise<Conf
   }
 }
 
+export interface Gathered {
+  readonly values: Record<string, unknown>
+  /** Where each setting came from, by key. */
+  readonly sources: Map<string, string>
+  /** The files that held one setting each, by key. */
+  readonly files: ReadonlyMap<string, string>
+}
+
 /** All layers as one object of options, the later over the earlier, and where each setting came from. */
-export async function gather(
-  input: ConfigurationInput,
-  faults: Faults,
-): Promise<{ values: Record<string, unknown>; sources: Map<string, string> }> {
+export async function gather(input: ConfigurationInput, faults: Faults): Promise<Gathered> {
   const file = await readConfigurationFile(input.folder, faults)
   const given = readEnvironment(input.environment, input.folder, faults)
   const values = file === undefined ? {} : knownOptions(file, faults)
   const sources = new Map<string, string>()
+  const files = new Map<string, string>()
   for (const setting of SETTINGS) {
     const flag = input.flags?.[setting.key]
-    const layer = flag === undefined ? given.get(setting) : { text: flag, source: `--${flagOf(setting.key)}` }
+    const layer: Given | undefined =
+      flag === undefined ? given.get(setting) : { text: flag, source: `--${flagOf(setting.key)}` }
     if (layer === undefined) {
       if (file !== undefined && at(file.value, setting.key) !== undefined) {
         sources.set(setting.key, `${setting.key} in ${file.name}`)
@@ -130,6 +144,7 @@ export async function gather(
       continue
     }
     sources.set(setting.key, layer.source)
+    if (layer.path !== undefined) files.set(setting.key, layer.path)
     if (layer.text === "" && flag === undefined) continue
     const result = setting.read.safeParse(layer.text)
     if (result.success) {
@@ -144,7 +159,40 @@ export async function gather(
     for (const key of Object.keys(file.value))
       if (!sources.has(key)) sources.set(key, `${key} in ${file.name}`)
   }
-  return { values, sources }
+  return { values, sources, files }
+}
+
+function placeOf(input: ConfigurationInput, gathered: Gathered, faults: Faults): SecretPlace {
+  const own = new Faults()
+  const place = readSecretPlace({ ...input, ...gathered, faults: own })
+  for (const { code, path, problem, fix } of renameFaults(own.list, gathered.sources))
+    faults.add(code, path, problem, fix)
+  return place
+}
+
+function addSame(sources: ReadonlyMap<string, string>, faults: Faults): void {
+  faults.add(
+    "configuration.operator_token",
+    sources.get("operatorToken") ?? "operatorToken",
+    "it is the root secret itself",
+    "Make another one: nightlatch secret",
+  )
+}
+
+/** A source whose answers are compared with the operator's token, as fixed secrets are. */
+function apartFrom(
+  operatorToken: string | undefined,
+  ask: SecretSource | undefined,
+  sources: ReadonlyMap<string, string>,
+): SecretSource | undefined {
+  if (ask === undefined || operatorToken === undefined) return ask
+  return async (signal) => {
+    const secrets = await ask(signal)
+    const faults = new Faults()
+    if ([secrets].flat().includes(operatorToken)) addSame(sources, faults)
+    faults.throwIfAny()
+    return secrets
+  }
 }
 
 /** What the file says, without names that neither the service nor the library knows. */

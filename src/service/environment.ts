@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { parseEnv } from "node:util"
 import { readSecretFile } from "../checklist/secret/index.ts"
 import { Faults, nearest } from "../core/misuse.ts"
-import { SETTINGS, type Setting } from "./settings.ts"
+import { credentialsIn } from "./secrets/credentials.ts"
+import { SECRET, SETTINGS, type Setting } from "./settings.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -11,6 +12,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export interface Given {
   readonly text: string
   readonly source: string
+  /** The file it was read from, when it came in one of its own. */
+  readonly path?: string
 }
 
 const PREFIX = "NIGHTLATCH_"
@@ -27,7 +30,7 @@ const NOT_SETTINGS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Reads the settings out of the environment and `.env`, the environment first. A variable with our prefix that no setting
+ * Reads the settings out of the environment with its credentials, and `.env`, the environment first. A variable with our prefix that no setting
  * bears is a fault: a misspelt limit would otherwise be no limit.
  */
 export function readEnvironment(
@@ -38,51 +41,73 @@ export function readEnvironment(
   const file = readEnvFile(join(folder, ".env"), faults)
   checkNames(environment, "the environment", faults)
   checkNames(file, ".env", faults)
+  const credentials = credentialsIn(environment.CREDENTIALS_DIRECTORY, faults)
   const given = new Map<Setting, Given>()
   for (const setting of SETTINGS) {
-    const value =
-      readOne(setting, environment, "", folder, faults) ?? readOne(setting, file, " in .env", folder, faults)
-    if (value !== undefined) given.set(setting, value)
+    const near = waysOf(setting, environment, "", folder)
+    const credential = credentials.get(setting.variable)
+    if (credential !== undefined) near.push({ named: credential.name, path: credential.path })
+    const far = waysOf(setting, file, " in .env", folder)
+    const way = onlyOne(near, faults) ?? onlyOne(far, faults)
+    // Two of the root secret in two places are a rotation that somebody believes to have made.
+    const [other] = near.length > 0 ? far : []
+    if (
+      setting === SECRET &&
+      way !== undefined &&
+      other !== undefined &&
+      other.named !== `${way.named} in .env`
+    )
+      addTwice(way.named, other.named, faults)
+    if (way !== undefined) given.set(setting, read(way, faults))
   }
   return given
 }
 
-function readOne(
-  setting: Setting,
-  environment: Environment,
-  where: string,
-  folder: string,
-  faults: Faults,
-): Given | undefined {
+/** One way in which a setting is given. */
+interface Way {
+  readonly named: string
+  readonly text?: string
+  readonly path?: string
+}
+
+function waysOf(setting: Setting, environment: Environment, where: string, folder: string): Way[] {
   const { variable } = setting
   const text = environment[variable]
   const path = setting.secret ? environment[variable + FILE_SUFFIX] : undefined
-  const named = path === undefined ? variable : variable + FILE_SUFFIX
-  if (text !== undefined && path !== undefined) {
-    faults.add(
-      "configuration.twice",
-      `${variable}${where}`,
-      `it is set, and so is ${variable}${FILE_SUFFIX}`,
-      "Keep one of the two.",
-    )
-    return { text, source: variable + where }
-  }
-  if ((text ?? path) === undefined) return undefined
+  return [
+    ...(text === undefined ? [] : [{ named: variable + where, text }]),
+    ...(path === undefined
+      ? []
+      : [{ named: variable + FILE_SUFFIX + where, path: path.trim() === "" ? "" : resolve(folder, path) }]),
+  ]
+}
+
+function onlyOne(ways: readonly Way[], faults: Faults): Way | undefined {
+  const [way, other] = ways
+  if (way !== undefined && other !== undefined) addTwice(way.named, other.named, faults)
+  return way
+}
+
+function addTwice(named: string, other: string, faults: Faults): void {
+  faults.add("configuration.twice", named, `it is set, and so is ${other}`, "Keep one of the two.")
+}
+
+function read({ named, text, path }: Way, faults: Faults): Given {
   if ((text ?? path)?.trim() === "") {
-    faults.add(
-      "configuration.empty",
-      `${named}${where}`,
-      "it is set, but to nothing",
-      "Give it a value or remove it.",
-    )
-    return { text: "", source: named + where }
+    faults.add("configuration.empty", named, "it is set, but to nothing", "Give it a value or remove it.")
+    return { text: "", source: named }
   }
-  if (path === undefined) return { text: text ?? "", source: variable + where }
+  if (path === undefined) return { text: text ?? "", source: named }
+  return { text: readNamedFile(named, path, faults) ?? "", source: named, path }
+}
+
+/** The secret in a file, with faults that say which setting names the file. */
+export function readNamedFile(named: string, path: string, faults: Faults): string | undefined {
   const judged = new Faults()
-  const content = readSecretFile(join(path.startsWith("/") ? "" : folder, path), judged)
+  const content = readSecretFile(path, judged)
   for (const fault of judged.list)
-    faults.add(fault.code, `${named}${where} (${fault.path})`, fault.problem, fault.fix)
-  return { text: content ?? "", source: named + where }
+    faults.add(fault.code, `${named} (${fault.path})`, fault.problem, fault.fix)
+  return content
 }
 
 /** Our own prefix, and names so near to a setting that somebody meant it. */

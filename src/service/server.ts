@@ -93,6 +93,7 @@ async function build(
   const { publicRoutes: own, healthPaths: health } = configuration.options
   const latch = await nightlatch({
     ...configuration.options,
+    secret: configuration.secret.ask ?? configuration.options.secret,
     origin,
     logger,
     publicRoutes: [...(Array.isArray(own) ? own : []), ...SERVICE_ROUTES],
@@ -107,7 +108,9 @@ async function build(
       ? watchTls({ ...configuration.tls, origin: new URL(origin), server, logger })
       : undefined
   const facts = (): Facts => {
-    const known = latch.facts()
+    const latchFacts = latch.facts()
+    const source = configuration.secret.source ?? ".env"
+    const known = { ...latchFacts, secret: { ...latchFacts.secret, source } }
     if (certificate === undefined) return known
     const certificateDays = Math.floor((certificate.endsAt() - Date.now()) / DAY_MS)
     return { ...known, https: { ...known.https, certificateDays } }

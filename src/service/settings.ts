@@ -29,6 +29,19 @@ const list = z
   .transform((value) => value.split(",").map((part) => part.trim()))
   .refine((parts) => parts.every((part) => part !== ""), "it has an empty part between its commas")
 
+/** Several secrets of one text: with commas or line ends between them, whatever brings the text. Blanks around are none of them. */
+export function splitSecrets(value: string): readonly string[] {
+  return value
+    .replace(/(?:\r?\n)+$/, "")
+    .split(/,|\r?\n/)
+    .map((part) => part.trim())
+}
+
+const secrets = z
+  .string()
+  .transform(splitSecrets)
+  .refine((parts) => parts.every((part) => part !== ""), "it has an empty part between its commas or lines")
+
 const json = z.string().transform((value, context): unknown => {
   const read = parseStrictJsonBytes(Buffer.from(value))
   if (typeof read === "object" && read !== null) return read
@@ -87,6 +100,105 @@ export const PORT: Setting = setting(
     .transform(Number)
     .pipe(portSchema),
 )
+
+export const SECRET: Setting = setting(
+  "NIGHTLATCH_SECRET",
+  "secret",
+  "list",
+  "written to `.env` on a first start on a loopback origin",
+  "Root secret, at least 32 random bytes (`nightlatch secret`). Several: the first signs, all verify. A changed file is taken up within a minute.",
+  secrets,
+  true,
+)
+
+/** The other places a root secret may come from; exactly one is given. */
+const SECRET_PLACES: readonly Setting[] = [
+  setting(
+    "NIGHTLATCH_SECRET_COMMAND",
+    "secretCommand",
+    "command",
+    "none",
+    "Instead: a command that prints it, asked each minute ([secrets](docs/secrets.md)). No shell reads it.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_VAULT_ADDR",
+    "vault.address",
+    "URL",
+    "none",
+    "Instead: HashiCorp Vault (KV version 2), asked each minute.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_VAULT_MOUNT",
+    "vault.mount",
+    "path",
+    "`secret`",
+    "Where its KV engine is mounted.",
+    text,
+  ),
+  setting("NIGHTLATCH_VAULT_PATH", "vault.path", "path", "none", "The secret's path in it.", text),
+  setting("NIGHTLATCH_VAULT_FIELD", "vault.field", "text", "`secret`", "Which field of it.", text),
+  setting(
+    "NIGHTLATCH_VAULT_NAMESPACE",
+    "vault.namespace",
+    "path",
+    "none",
+    "Namespace (Vault Enterprise, HCP).",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_VAULT_CA",
+    "vault.ca",
+    "path",
+    "the system's",
+    "Certificates that prove it is Vault (PEM).",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_VAULT_TOKEN",
+    "vault.token",
+    "text",
+    "none",
+    "Token. A changed file is taken up.",
+    text,
+    true,
+  ),
+  setting("NIGHTLATCH_VAULT_ROLE_ID", "vault.roleId", "text", "none", "Instead: role id of AppRole.", text),
+  setting(
+    "NIGHTLATCH_VAULT_SECRET_ID",
+    "vault.secretId",
+    "text",
+    "none",
+    "Secret id of AppRole.",
+    text,
+    true,
+  ),
+  setting(
+    "NIGHTLATCH_VAULT_ROLE",
+    "vault.role",
+    "text",
+    "none",
+    "Instead: role of the pod's service account in Kubernetes.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_VAULT_AUTH_MOUNT",
+    "vault.authMount",
+    "path",
+    "`approle`, `kubernetes`",
+    "Where that way to log in is mounted.",
+    text,
+  ),
+  setting(
+    "NIGHTLATCH_VAULT_JWT_FILE",
+    "vault.jwtFile",
+    "path",
+    "where Kubernetes mounts it",
+    "The service account's token.",
+    text,
+  ),
+]
 
 export const SETTINGS: readonly Setting[] = Object.freeze([
   PORT,
@@ -173,15 +285,8 @@ export const SETTINGS: readonly Setting[] = Object.freeze([
     "With PostgreSQL: where a small file tells whether the database went back in time ([disaster](docs/disaster.md)).",
     text,
   ),
-  setting(
-    "NIGHTLATCH_SECRET",
-    "secret",
-    "list",
-    "written to `.env` on a first start on a loopback origin",
-    "Root secret, at least 32 random bytes (`nightlatch secret`). Several: the first signs, all verify.",
-    list,
-    true,
-  ),
+  SECRET,
+  ...SECRET_PLACES,
   setting(
     "NIGHTLATCH_BASE_PATH",
     "basePath",

@@ -29,6 +29,11 @@ export interface Operated {
   login(name: string, password?: string): Promise<Answer>
   me(cookie: string): Promise<Answer>
   refresh(cookie: string): Promise<Answer>
+  /** The live checklist as JSON. */
+  page(): Promise<Answer>
+  signal(signal: NodeJS.Signals): void
+  /** What it wrote since its last start. */
+  output(): string
   changePassword(cookie: string): Promise<Answer>
   /** @returns its cookies */
   signIn(name: string, password?: string): Promise<string>
@@ -71,6 +76,9 @@ export function openService(words: readonly string[] = []): Operated {
     login: (name, password = OLD) =>
       ask(port(), "/auth/login", { json: { email: `${name}@example.com`, password } }),
     me: (cookie) => ask(port(), "/auth/me", { headers: { cookie } }),
+    page: () => ask(port(), "/", { headers: { accept: "application/json" } }),
+    signal: (signal) => void service?.child.kill(signal),
+    output: () => service?.output.text ?? "",
     refresh: (cookie) => post("/auth/refresh", cookie),
     changePassword: (cookie) =>
       post("/auth/password/change", cookie, { currentPassword: OLD, newPassword: NEW }),

@@ -11,7 +11,7 @@ import { judgeSecrets } from "./options.ts"
 import { askSource, type SecretSource } from "./source.ts"
 
 export interface SecretRenewal {
-  /** Asks now, or waits for who asks already. Never rejects. */
+  /** Asks now; when somebody asks already, once more after that, since it may have begun before the change. Never rejects. */
   renew(): Promise<void>
   /** Asks each minute from now on. */
   start(): void
@@ -42,6 +42,7 @@ export function createRenewal(input: {
   let goodAt = performance.now()
   let fault: string | undefined
   let asking: Promise<void> | undefined
+  let again: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
 
   async function ask(from: SecretSource): Promise<void> {
@@ -76,7 +77,14 @@ export function createRenewal(input: {
 
   function renew(): Promise<void> {
     if (source === undefined || stopped.signal.aborted) return Promise.resolve()
-    asking ??= ask(source).finally(() => {
+    if (asking !== undefined) {
+      again ??= asking.then(() => {
+        again = undefined
+        return renew()
+      })
+      return again
+    }
+    asking = ask(source).finally(() => {
       asking = undefined
     })
     return asking
@@ -86,7 +94,9 @@ export function createRenewal(input: {
     renew,
     start() {
       if (source === undefined) return
-      timer = setInterval(() => void renew(), EVERY_MS)
+      timer = setInterval(() => {
+        if (asking === undefined) void renew()
+      }, EVERY_MS)
       timer.unref()
     },
     async stop() {

@@ -9,7 +9,7 @@ export function state(facts: Facts): LineState {
     return {
       state: "fails",
       why: `The root secrets could not be renewed from ${source}: ${renewal.fault}. Those of ${age(renewal.ageMs)} ago stay in use.`,
-      fix: "Mend the source: it is asked again each minute.",
+      fix: "Mend the source: it is asked again each minute, and at once when the service gets SIGHUP.",
     }
   }
   const { live, secretSets } = facts.instances
