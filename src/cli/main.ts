@@ -19,6 +19,7 @@ const root: CommandDef = command({
     backup: () => import("./backup.ts").then((module) => module.backup),
     restore: () => import("./restore.ts").then((module) => module.restore),
     secret: () => import("./secret.ts").then((module) => module.secret),
+    keys: () => import("./keys.ts").then((module) => module.keys),
     migrate: () => import("./migrate.ts").then((module) => module.migrate),
   },
 })

@@ -32,7 +32,7 @@ export const EVENT_TYPES = {
   "login.closed": "warning",
   "mail.failed": "warning",
   "mail.limited": "info",
-  "secret.changed": "notice",
+  "secret.added": "notice",
   "secret.removed": "warning",
   "store.restored": "warning",
   "store.went_back": "alarm",

@@ -11,7 +11,6 @@ import { createOverload, limitServer } from "../checklist/overload/index.ts"
 import { createPasswords } from "../checklist/password/index.ts"
 import { clientOf, createOverlooked } from "../checklist/proxy/index.ts"
 import { createLimiter, createSharedLimiter, createSignInLimits } from "../checklist/rate-limit/index.ts"
-import { createRenewal } from "../checklist/secret/index.ts"
 import { createKnownDevices, createRevocations, createSessions } from "../checklist/session/index.ts"
 import { createTokens } from "../checklist/token/index.ts"
 import { toBase64url } from "../core/bytes.ts"
@@ -41,6 +40,7 @@ import { createInstances } from "./instances.ts"
 import { createLimits } from "./limits.ts"
 import type { NightlatchOptions } from "./options.ts"
 import { askPolicies, type Policies } from "./policy.ts"
+import { createSecrets } from "./secrets.ts"
 import { createSessionCheck } from "./session-check.ts"
 import { createTesting, type Testing } from "./testing.ts"
 import { startUpkeep } from "./upkeep.ts"
@@ -158,17 +158,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       limits: () =>
         shared?.describe().gone === undefined ? (shared?.describe().place ?? "memory") : "memory",
     })
-    const renewal = createRenewal({
-      source: policies.secretSource,
-      ring,
-      logger,
-      onReplaced({ added, removed }) {
-        const type = removed === 0 ? "secret.changed" : "secret.removed"
-        // What it tells is in force already: a store that is away takes nothing of it back.
-        void store.countEvent({ type, detail: { added, removed, secrets: ring.count } }).catch(() => {})
-        void instances.beat()
-      },
-    })
+    const secrets = createSecrets({ policies, store, logger, onReplaced: () => void instances.beat() })
     const signInLimits = createSignInLimits({ limiter: named, policy: policies.rateLimit })
     const { widget } = policies.botCheck
     const botChecks = createBotChecks({
@@ -297,7 +287,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     witness = await startWitness({ store, path, logger })
     await Promise.all([revocations.start(), shared?.start(), redis?.feed.listen(() => revocations.wake())])
     await instances.start()
-    renewal.start()
+    await secrets.start()
     const changes = watchChanges({ store, callHook: flows.callHook, logger })
     if (given.hooks !== undefined) await changes.start()
     overload.start()
@@ -324,7 +314,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         limited,
         instances: instances.facts(),
         overlooked,
-        renewal: renewal.describe(),
+        renewal: secrets.describe(),
       })
     let closing: Promise<void> | undefined
     let limited = false
@@ -352,7 +342,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
           : openTokens(tokenKeys.list, identity, sealed)
       },
       checklist: () => readChecklist(facts()),
-      renewSecrets: () => renewal.renew(),
+      renewSecrets: () => secrets.renew(),
       async ready() {
         if (closing !== undefined || !revocations.fresh(clock())) return false
         // Nobody limits health checks, so those that come together share one look.
@@ -370,7 +360,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
       testing: createTesting({ store, sessions, cookies: policies.cookie }),
       close() {
         closing ??= (async () => {
-          await renewal.stop()
+          await secrets.stop()
           upkeep.stop()
           await revocations.stop()
           changes.stop()

@@ -34,7 +34,7 @@ export const EVENTS_GERMAN: Readonly<Record<EventType, string>> = {
   "login.closed": "Passwort nach vielen Fehlversuchen gesperrt",
   "mail.failed": "Eine Mail konnte nicht verschickt werden",
   "mail.limited": "Eine Mail wurde nicht verschickt: Grenze erreicht",
-  "secret.changed": "Die Schlüssel des Dienstes wurden geändert",
+  "secret.added": "Ein Schlüssel des Dienstes kam hinzu",
   "secret.removed": "Ein Schlüssel des Dienstes wurde entfernt: Was er unterschrieben hat, gilt nicht mehr",
   "store.restored": "Die Datenbank wurde wiederhergestellt: Alle Sitzungen sind beendet",
   "store.went_back":

@@ -1,11 +1,11 @@
-import { generateSecret, type SecretSource } from "../checklist/secret/index.ts"
+import { generateSecret } from "../checklist/secret/index.ts"
 import { type Fault, Faults, MisuseError, nearest } from "../core/misuse.ts"
 import { OPTION_NAMES } from "../latch/options.ts"
 import { readPolicies } from "../latch/policy.ts"
 import { at, type ConfigurationFile, readConfigurationFile } from "./configuration-file.ts"
 import { type Environment, type Given, readEnvironment } from "./environment.ts"
 import { provideSecret } from "./first-secret.ts"
-import { readOperatorToken } from "./operator-token.ts"
+import { addSame, apartFrom, readOperatorToken } from "./operator-token.ts"
 import { noteOrigin } from "./origin-notes.ts"
 import { readSecretPlace, type SecretPlace } from "./secrets/index.ts"
 import { PORT, portSchema, SETTINGS, type Setting } from "./settings.ts"
@@ -168,31 +168,6 @@ function placeOf(input: ConfigurationInput, gathered: Gathered, faults: Faults):
   for (const { code, path, problem, fix } of renameFaults(own.list, gathered.sources))
     faults.add(code, path, problem, fix)
   return place
-}
-
-function addSame(sources: ReadonlyMap<string, string>, faults: Faults): void {
-  faults.add(
-    "configuration.operator_token",
-    sources.get("operatorToken") ?? "operatorToken",
-    "it is the root secret itself",
-    "Make another one: nightlatch secret",
-  )
-}
-
-/** A source whose answers are compared with the operator's token, as fixed secrets are. */
-function apartFrom(
-  operatorToken: string | undefined,
-  ask: SecretSource | undefined,
-  sources: ReadonlyMap<string, string>,
-): SecretSource | undefined {
-  if (ask === undefined || operatorToken === undefined) return ask
-  return async (signal) => {
-    const secrets = await ask(signal)
-    const faults = new Faults()
-    if ([secrets].flat().includes(operatorToken)) addSame(sources, faults)
-    faults.throwIfAny()
-    return secrets
-  }
 }
 
 /** What the file says, without names that neither the service nor the library knows. */

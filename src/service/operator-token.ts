@@ -1,4 +1,4 @@
-import { readSecrets } from "../checklist/secret/index.ts"
+import { readSecrets, type SecretSource } from "../checklist/secret/index.ts"
 import { Faults } from "../core/misuse.ts"
 
 const LEAST_BYTES = 32
@@ -31,4 +31,30 @@ export function readOperatorToken(
   if (fault === undefined) return value
   faults.add(CODE, path, fault.problem, FIX)
   return undefined
+}
+
+/** The operator's token opens the checklist, the secret everything. */
+export function addSame(sources: ReadonlyMap<string, string>, faults: Faults): void {
+  faults.add(
+    "configuration.operator_token",
+    sources.get("operatorToken") ?? "operatorToken",
+    "it is the root secret itself",
+    "Make another one: nightlatch secret",
+  )
+}
+
+/** A source whose answers are compared with the operator's token, as fixed secrets are. */
+export function apartFrom(
+  operatorToken: string | undefined,
+  ask: SecretSource | undefined,
+  sources: ReadonlyMap<string, string>,
+): SecretSource | undefined {
+  if (ask === undefined || operatorToken === undefined) return ask
+  return async (signal) => {
+    const secrets = await ask(signal)
+    const faults = new Faults()
+    if ([secrets].flat().includes(operatorToken)) addSame(sources, faults)
+    faults.throwIfAny()
+    return secrets
+  }
 }

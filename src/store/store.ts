@@ -29,6 +29,7 @@ import type {
   TokenKey,
   TokenPurpose,
 } from "./records.ts"
+import type { SecretVerbs } from "./secret-verbs.ts"
 
 export type * from "./records.ts"
 
@@ -56,7 +57,7 @@ export interface RevocationPage {
  *
  * Ids are canonical base64url of 16 bytes (22 characters); hashes, salts and such are 32 bytes.
  */
-export interface Store {
+export interface Store extends SecretVerbs {
   // ---- accounts
   findAccount(accountId: string): Promise<Account | undefined>
   /** The address is already normalised (see `flows/mail/address.ts`); it is compared as it stands. */

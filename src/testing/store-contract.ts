@@ -174,6 +174,90 @@ export function storeContract(name: string, open: (clock: Clock) => Promise<Stor
       })
     })
 
+    describe("root secrets", () => {
+      const MINUTE = 60_000
+      const told = { added: [{ type: "secret.added" }], removed: [{ type: "secret.removed" }] } as const
+      const note = (instance: string, ...secrets: string[]) =>
+        store.noteSecrets({ instance, address: `host, ${instance}`, secrets, ...told })
+      const known = async () => (await store.listSecrets()).secrets.map(({ id }) => id).sort()
+      const last = async () => (await store.listEvents({ limit: 1 }))[0]
+
+      it("are known with their holders, since when, and until when each signed", async () => {
+        const before = await last()
+        await note("one", "old")
+        assert.deepEqual(await last(), before, "what a database begins with is no change")
+        const began = now
+        now += MINUTE
+        await note("one", "old", "young")
+        assert.equal((await last())?.type, "secret.added")
+        await note("two", "old")
+        now += MINUTE
+        await note("one", "young", "old")
+        const { holders, secrets, since, now: at } = await store.listSecrets()
+        assert.equal(since, began)
+        assert.ok(at >= now)
+        assert.deepEqual(secrets, [
+          { id: "old", knownAt: began, signedAt: began + 2 * MINUTE },
+          { id: "young", knownAt: began + MINUTE, signedAt: began + 2 * MINUTE },
+        ])
+        assert.deepEqual(holders, [
+          { instance: "one", address: "host, one", secret: "young", place: 0, since: began + MINUTE },
+          { instance: "one", address: "host, one", secret: "old", place: 1, since: began },
+          { instance: "two", address: "host, two", secret: "old", place: 0, since: began + MINUTE },
+        ])
+      })
+
+      it("that the last living process has dropped are told once", async () => {
+        now += MINUTE
+        assert.deepEqual((await note("one", "young")).removed, [], "two has the old one")
+        const began = now
+        // It was killed: nobody hears of it any more.
+        now += 3 * MINUTE
+        const { removed } = await note("one", "young")
+        assert.deepEqual(
+          removed.map(({ id, signedAt }) => [id, signedAt]),
+          [["old", began - MINUTE]],
+        )
+        assert.equal((await last())?.type, "secret.removed")
+        assert.deepEqual((await note("one", "young")).removed, [])
+        assert.deepEqual(await known(), ["young"])
+        await note("one", "young", "old")
+        assert.deepEqual(await known(), ["old", "young"], "it came back")
+        assert.equal(
+          (await store.listSecrets()).secrets.find(({ id }) => id === "old")?.signedAt,
+          began - MINUTE,
+        )
+      })
+
+      it("of a process that says farewell are nobody's, and not removed while nobody else runs", async () => {
+        await store.leaveSecrets("one")
+        const { holders, secrets } = await store.listSecrets()
+        assert.deepEqual([holders, secrets.length], [[], 2])
+        assert.deepEqual((await note("three", "young", "old")).removed, [])
+        await store.leaveSecrets("three")
+        assert.deepEqual((await note("four", "new")).removed.map(({ id }) => id).sort(), ["old", "young"])
+        await store.leaveSecrets("four")
+      })
+
+      it("are forgotten when no session can be of them", async () => {
+        now += 401 * 24 * HOUR
+        await note("five", "new")
+        assert.equal((await store.listSecrets()).since, (await store.listSecrets()).secrets[0]?.knownAt)
+        await store.leaveSecrets("five")
+      })
+
+      it("may be told by many processes at once", async () => {
+        const all = Array.from({ length: 12 }, (_, index) => note(`crowd ${index}`, "new", "newer"))
+        await Promise.all(all)
+        assert.equal((await store.listSecrets()).holders.length, 24)
+        for (let index = 0; index < 12; index++) await store.leaveSecrets(`crowd ${index}`)
+        const { length } = (await store.listEvents({ limit: 50 })).filter(
+          ({ type }) => type === "secret.added",
+        )
+        assert.equal(length, 3)
+      })
+    })
+
     describe("accounts", () => {
       it("of another system come in batches: what is there already stays as it is", async () => {
         const known = await account()

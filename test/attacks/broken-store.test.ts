@@ -21,6 +21,8 @@ const UNTOUCHED: ReadonlySet<keyof Store> = new Set([
   "purge",
   "listDueDeletions",
   "countForeignHashes",
+  "noteSecrets",
+  "leaveSecrets",
   "readMark",
   "raiseMark",
   "describe",

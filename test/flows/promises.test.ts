@@ -139,7 +139,9 @@ describe("promises of the flows", () => {
     })
     t.after(() => second.close())
     const patience = performance.now() + 10_000
-    const left = async () => (await later?.listEvents({ limit: 10 }))?.length
+    // Its port is another one, so are its origin and its keys: that is an event of today.
+    const left = async () =>
+      (await later?.listEvents({ limit: 10 }))?.filter(({ type }) => !type.startsWith("secret.")).length
     while ((await left()) !== 0 && performance.now() < patience)
       await new Promise((resume) => setTimeout(resume, 10))
     assert.equal(await left(), 0)

@@ -32,6 +32,8 @@ export interface Operated {
   /** The live checklist as JSON. */
   page(): Promise<Answer>
   signal(signal: NodeJS.Signals): void
+  origin(): string
+  port(): number
   /** What it wrote since its last start. */
   output(): string
   changePassword(cookie: string): Promise<Answer>
@@ -78,6 +80,8 @@ export function openService(words: readonly string[] = []): Operated {
     me: (cookie) => ask(port(), "/auth/me", { headers: { cookie } }),
     page: () => ask(port(), "/", { headers: { accept: "application/json" } }),
     signal: (signal) => void service?.child.kill(signal),
+    port,
+    origin: () => `http://localhost:${port()}`,
     output: () => service?.output.text ?? "",
     refresh: (cookie) => post("/auth/refresh", cookie),
     changePassword: (cookie) =>

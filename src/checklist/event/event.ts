@@ -41,7 +41,7 @@ const WORDS: Readonly<Record<EventType, string>> = {
   "login.closed": "Password closed after many failures",
   "mail.failed": "A mail could not be sent",
   "mail.limited": "A mail was not sent: limit reached",
-  "secret.changed": "The root secrets were changed",
+  "secret.added": "A root secret was added",
   "secret.removed": "A root secret was removed: what it signed is refused",
   "store.restored": "The database was restored: every session was ended",
   "store.went_back":

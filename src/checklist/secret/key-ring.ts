@@ -5,7 +5,7 @@
  * about another, nor about the root. The first secret signs, all of them verify, so that secrets can be rotated.
  * Source: RFC 5869; CVE-2026-121802 and CVE-2026-110864 (one secret, two purposes).
  */
-import { hkdfSync } from "node:crypto"
+import { hash, hkdfSync } from "node:crypto"
 import type { Keys } from "../../core/keys.ts"
 
 export const KEY_LABELS = [
@@ -34,6 +34,11 @@ export interface Replaced {
 
 /** Bytes of a derived key. */
 const KEY_BYTES = 32
+
+/** What one root secret is called in a database or before a person, by its key of the label `secret-id`. */
+export function secretIdOf(key: Uint8Array): string {
+  return hash("sha256", key, "base64url").slice(0, 22)
+}
 
 /** The keys of one installation. The root secrets stay inside and are shown by no printer. */
 export class KeyRing {

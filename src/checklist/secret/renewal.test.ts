@@ -13,14 +13,14 @@ function open(source: ((signal: AbortSignal) => Promise<string | readonly string
   const logged: string[] = []
   const log = (level: string) => (fields: object, message: string) =>
     void logged.push(`${level} ${message} ${JSON.stringify(fields)}`)
-  const replaced: object[] = []
+  let replaced = 0
   const renewal = createRenewal({
     source,
     ring,
     logger: { info: log("info"), warn: log("warn"), error: log("error") },
-    onReplaced: (change) => void replaced.push(change),
+    onReplaced: () => void replaced++,
   })
-  return { ring, logged, replaced, renewal }
+  return { ring, logged, replaced: () => replaced, renewal }
 }
 
 test("fixed secrets are not renewed", async () => {
@@ -28,7 +28,7 @@ test("fixed secrets are not renewed", async () => {
   renewal.start()
   await renewal.renew()
   assert.equal(renewal.describe(), undefined)
-  assert.deepEqual(replaced, [])
+  assert.equal(replaced(), 0)
   await renewal.stop()
 })
 
@@ -56,7 +56,7 @@ test("a source is asked each minute, one question at a time", async () => {
     answers[0]?.(generateSecret())
     await turn()
     assert.notEqual(keys.list, before)
-    assert.deepEqual(replaced, [{ added: 1, removed: 1, signing: true }])
+    assert.equal(replaced(), 1)
     mock.timers.tick(60_000)
     await turn()
     assert.equal(asked, 2)
@@ -68,13 +68,13 @@ test("a source is asked each minute, one question at a time", async () => {
     assert.equal(asked, 3, "for a question that was asked after theirs")
     answers[2]?.(generateSecret())
     await Promise.all([one, two])
-    assert.equal(replaced.length, 3)
+    assert.equal(replaced(), 3)
     mock.timers.tick(60_000)
     await turn()
     const stopping = renewal.stop()
     answers[3]?.(generateSecret())
     await stopping
-    assert.equal(replaced.length, 3, "who stops takes nothing up")
+    assert.equal(replaced(), 3, "who stops takes nothing up")
     mock.timers.tick(600_000)
     await renewal.renew()
     assert.equal(asked, 4)
@@ -96,12 +96,9 @@ test("the same list again changes nothing, another order does", async () => {
   answer = list.toReversed()
   await renewal.renew()
   assert.deepEqual(keys.list, before.toReversed())
-  assert.deepEqual(replaced, [
-    { added: 2, removed: 1, signing: true },
-    { added: 0, removed: 0, signing: true },
-  ])
-  assert.match(logged[0] ?? "", /^warn /)
-  assert.match(logged[1] ?? "", /^info /)
+  assert.equal(replaced(), 2)
+  assert.match(logged[0] ?? "", /^warn .*"added":2,"removed":1,"signing":true/)
+  assert.match(logged[1] ?? "", /^info .*"added":0,"removed":0,"signing":true/)
 })
 
 test("every purpose changes in the same moment", () => {

@@ -28,6 +28,7 @@ interface RenewalState {
 }
 
 const EVERY_MS = 60_000
+const REMOVED = "secret: another list is in use; whatever a removed secret signed is refused from now on"
 
 export function createRenewal(input: {
   /** Undefined: the secrets are fixed. */
@@ -35,7 +36,7 @@ export function createRenewal(input: {
   readonly ring: KeyRing
   readonly logger: Logger
   /** After other secrets were taken up. */
-  readonly onReplaced: (replaced: Replaced) => void
+  readonly onReplaced: () => void
 }): SecretRenewal {
   const { source, ring, logger } = input
   const stopped = new AbortController()
@@ -55,7 +56,7 @@ export function createRenewal(input: {
       const replaced = ring.replace(secrets)
       if (replaced === undefined) return
       tell(replaced)
-      input.onReplaced(replaced)
+      input.onReplaced()
     } catch (error) {
       if (stopped.signal.aborted) return
       const reason = reasonOf(error)
@@ -68,11 +69,7 @@ export function createRenewal(input: {
   function tell(replaced: Replaced): void {
     const fields = { ...replaced, secrets: ring.count }
     if (replaced.removed === 0) logger.info(fields, "secret: another list is in use")
-    else
-      logger.warn(
-        fields,
-        "secret: another list is in use; whatever a removed secret signed is refused from now on",
-      )
+    else logger.warn(fields, REMOVED)
   }
 
   function renew(): Promise<void> {

@@ -26,6 +26,8 @@ const IS_EMPTY = sql`
   SELECT NOT EXISTS (SELECT FROM nightlatch.account) AND NOT EXISTS (SELECT FROM nightlatch.session)
     AND NOT EXISTS (SELECT FROM nightlatch.event) AND NOT EXISTS (SELECT FROM nightlatch.outbox)
     AND NOT EXISTS (SELECT FROM nightlatch.identity) AS empty`
+/** Of a service that once ran on it and did nothing. */
+const FORGET_SECRETS = sql`DELETE FROM nightlatch.root_secret; DELETE FROM nightlatch.secret_holder`
 const SET_UNFINISHED = sql`UPDATE nightlatch.meta SET value = $1::bigint WHERE key = 'unfinished'`
 const SET_META = sql`UPDATE nightlatch.meta SET value = $2::bigint WHERE key = $1`
 /** Only the owner may, and only what an earlier move left is ever emptied. */
@@ -33,7 +35,7 @@ const EMPTY = sql`
   SET LOCAL statement_timeout = 0;
   ALTER TABLE nightlatch.event DISABLE TRIGGER USER;
   TRUNCATE nightlatch.account, nightlatch.session, nightlatch.one_time_token, nightlatch.outbox, nightlatch.mail_flow,
-    nightlatch.identity, nightlatch.redeemed_state, nightlatch.event;
+    nightlatch.identity, nightlatch.redeemed_state, nightlatch.root_secret, nightlatch.secret_holder, nightlatch.event;
   ALTER TABLE nightlatch.event ENABLE TRIGGER USER`
 const SET_OUTBOX_ID = sql`SELECT setval(pg_get_serial_sequence('nightlatch.outbox', 'id'), $1::bigint)`
 const SET_EVENT_ID = sql`SELECT setval(pg_get_serial_sequence('nightlatch.event', 'id'), $1::bigint)`
@@ -99,6 +101,7 @@ async function begin(pool: Pool): Promise<void> {
       "Name an empty one. What is in this one would be mixed with what comes.",
     )
   }
+  await pool.db.run(FORGET_SECRETS)
   await pool.db.run(SET_UNFINISHED, 1)
 }
 
@@ -143,8 +146,9 @@ async function finish(db: Postgres, source: Sqlite): Promise<void> {
 const keyOf = (table: Table): string => Object.keys(table.columns)[0] ?? ""
 
 /** Before every other; numbers begin above 0. */
-function firstKey(table: Table): number | Uint8Array {
-  return table.columns[keyOf(table)] === "number" ? -1 : new Uint8Array(0)
+function firstKey(table: Table): number | string | Uint8Array {
+  const kind = table.columns[keyOf(table)]
+  return kind === "number" ? -1 : kind === "text" ? "" : new Uint8Array(0)
 }
 
 function misuse(code: string, problem: string, fix: string): MisuseError {

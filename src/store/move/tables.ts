@@ -213,6 +213,18 @@ const EVENT: Table = {
       address_prefix text, client text, detail jsonb, count bigint, minute bigint)`,
 }
 
+/** Until when which secret signed; who has it now tells itself. */
+const ROOT_SECRET: Table = {
+  name: "root_secret",
+  columns: { id: "text", known_at: "number", signed_at: "number", removed_at: "number" },
+  fromSqlite: sql`SELECT * FROM root_secret WHERE id > ? ORDER BY id LIMIT ?`,
+  fromPostgres: sql`SELECT * FROM nightlatch.root_secret WHERE id > $1 ORDER BY id LIMIT $2`,
+  insert: sql`
+    INSERT INTO nightlatch.root_secret (id, known_at, signed_at, removed_at)
+    SELECT row.id, row.known_at, row.signed_at, row.removed_at
+    FROM jsonb_to_recordset($1::jsonb) AS row (id text, known_at bigint, signed_at bigint, removed_at bigint)`,
+}
+
 export const TABLES: readonly Table[] = [
   ACCOUNT,
   SESSION,
@@ -221,5 +233,6 @@ export const TABLES: readonly Table[] = [
   MAIL_FLOW,
   IDENTITY,
   REDEEMED_STATE,
+  ROOT_SECRET,
   EVENT,
 ]

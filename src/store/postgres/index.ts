@@ -23,6 +23,7 @@ import { migrate, planMigration } from "./migrate.ts"
 import { createPool, type Pool } from "./pool.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
 import { KEPT_SCHEMA, replaceSchema } from "./restore.ts"
+import * as secrets from "./secrets.ts"
 import * as sessions from "./sessions.ts"
 import * as tokens from "./tokens.ts"
 import * as upkeep from "./upkeep.ts"
@@ -264,6 +265,9 @@ function createStore(parts: {
     listEvents: single(events.listEvents),
     purge: whole(upkeep.purge),
     readRevocations: single(upkeep.readRevocations),
+    noteSecrets: whole(secrets.noteSecrets),
+    leaveSecrets: whole(secrets.leaveSecrets),
+    listSecrets: () => secrets.listSecrets(pool.db),
     readMark: () => mark.readMark(pool.db),
     raiseMark: () => mark.raiseMark(pool.db),
     startAnew: async (input) => {

@@ -243,6 +243,25 @@ const MARKS: Statement = sql`
     ('lineage', floor(random() * 4503599627370496)::bigint), ('counter', 0), ('sessions_not_before', 0), ('unfinished', 0);
 `
 
+/** Which root secrets there are and who has them, by ids that tell nothing about them. */
+const SECRETS: Statement = sql`
+  CREATE TABLE nightlatch.root_secret (
+    id text COLLATE "C" PRIMARY KEY,
+    known_at bigint NOT NULL,
+    signed_at bigint,
+    removed_at bigint
+  );
+  CREATE TABLE nightlatch.secret_holder (
+    instance text COLLATE "C" NOT NULL,
+    secret text COLLATE "C" NOT NULL,
+    place bigint NOT NULL,
+    since bigint NOT NULL,
+    seen_at bigint NOT NULL,
+    address text NOT NULL,
+    PRIMARY KEY (instance, secret)
+  ) WITH (fillfactor = 50);
+`
+
 /** A step from one version to the next. */
 interface Migration {
   readonly text: Statement
@@ -255,4 +274,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { text: FIRST, compatibleFrom: 1 },
   { text: BUCKETS, compatibleFrom: 1 },
   { text: MARKS, compatibleFrom: 1 },
+  { text: SECRETS, compatibleFrom: 1 },
 ]

@@ -17,6 +17,7 @@ import * as flows from "./mail-flow.ts"
 import * as mark from "./mark.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
 import { migrate, planMigration } from "./schema.ts"
+import * as secrets from "./secrets.ts"
 import * as sessions from "./sessions.ts"
 import * as tokens from "./tokens.ts"
 import * as upkeep from "./upkeep.ts"
@@ -178,6 +179,9 @@ function createStore(parts: {
     listEvents: read(events.listEvents),
     purge: write(upkeep.purge),
     readRevocations: readNow(upkeep.readRevocations),
+    noteSecrets: write(secrets.noteSecrets),
+    leaveSecrets: write(secrets.leaveSecrets),
+    listSecrets: () => writer.read(() => secrets.listSecrets(db, clock())),
     readMark: () => writer.read(() => mark.readMark(db)),
     raiseMark: () => writer.write(() => mark.raiseMark(db)),
     startAnew: write(mark.startAnew),

@@ -159,6 +159,24 @@ const MIGRATIONS = [
     INSERT INTO meta (key, value) VALUES
       ('lineage', random() & 4503599627370495), ('counter', 0), ('sessions_not_before', 0), ('unfinished', 0);
   `,
+  // Which root secrets there are and who has them, by ids that tell nothing about them.
+  sql`
+    CREATE TABLE root_secret (
+      id TEXT PRIMARY KEY,
+      known_at INTEGER NOT NULL,
+      signed_at INTEGER,
+      removed_at INTEGER
+    ) WITHOUT ROWID, STRICT;
+    CREATE TABLE secret_holder (
+      instance TEXT NOT NULL,
+      secret TEXT NOT NULL,
+      place INTEGER NOT NULL,
+      since INTEGER NOT NULL,
+      seen_at INTEGER NOT NULL,
+      address TEXT NOT NULL,
+      PRIMARY KEY (instance, secret)
+    ) WITHOUT ROWID, STRICT;
+  `,
 ]
 
 const VERSION = sql`PRAGMA user_version`
@@ -166,7 +184,12 @@ const BEGIN = sql`BEGIN IMMEDIATE`
 const COMMIT = sql`COMMIT`
 const ROLLBACK = sql`ROLLBACK`
 /** PRAGMA takes no parameters: one fixed text per version. */
-const STAMPS = [sql`PRAGMA user_version = 1`, sql`PRAGMA user_version = 2`, sql`PRAGMA user_version = 3`]
+const STAMPS = [
+  sql`PRAGMA user_version = 1`,
+  sql`PRAGMA user_version = 2`,
+  sql`PRAGMA user_version = 3`,
+  sql`PRAGMA user_version = 4`,
+]
 
 const SCHEMA_VERSION: number = MIGRATIONS.length
 
