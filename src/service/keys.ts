@@ -48,7 +48,7 @@ export async function readKeys(configuration: Configuration): Promise<Keys> {
   const { now, secrets, holders } = await store.listSecrets().finally(() => store.close())
   const instances = Map.groupBy(holders, ({ instance }) => instance)
   const others = holders.map(({ secret }) => secret).filter((id) => !ids.includes(id))
-  const signedAt = (id: string) => secrets.find((each) => each.id === id)?.signedAt
+  const known = (id: string) => secrets.find((each) => each.id === id)
   const rows = [...ids, ...new Set(others)].map((id, place): KeyRow => {
     const having = holders.filter(({ secret }) => secret === id)
     const configured = place < ids.length
@@ -58,7 +58,7 @@ export async function readKeys(configuration: Configuration): Promise<Keys> {
       does: configured ? (place === 0 ? "signs and verifies" : "verifies") : "not configured here",
       instances: having.length,
       since: having.length === 0 ? undefined : Math.max(...having.map(({ since }) => since)),
-      signedAt: signedAt(id),
+      signedAt: known(id)?.signedAt,
     }
   })
   const faults = new Faults()
@@ -67,7 +67,7 @@ export async function readKeys(configuration: Configuration): Promise<Keys> {
   const rotation = judgeRotation({
     now,
     sessionMs: absoluteMs,
-    secrets: ids.map((id) => ({ id, signedAt: signedAt(id) })),
+    secrets: ids.map((id) => ({ id, knownAt: known(id)?.knownAt, signedAt: known(id)?.signedAt })),
     instances: [...instances.values()].map((own) => own.map(({ secret: id, since }) => ({ id, since }))),
   })
   return {

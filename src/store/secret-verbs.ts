@@ -40,8 +40,6 @@ export interface SecretVerbs {
   /** Which root secrets living processes have or had until now, oldest first, and who has which. */
   listSecrets(): Promise<{
     readonly now: number
-    /** Since when this database knows of secrets. */
-    readonly since: number
     readonly secrets: readonly KnownSecret[]
     readonly holders: readonly SecretHolder[]
   }>

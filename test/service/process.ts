@@ -53,6 +53,7 @@ export function command(
   words: readonly string[],
   input = "",
   environment: Environment = {},
+  onStart: (child: ChildProcess) => void = () => {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = execFile(
@@ -62,6 +63,7 @@ export function command(
       (error, out, text) => resolve({ code: error === null ? 0 : Number(error.code ?? 1), out, error: text }),
     )
     child.stdin?.end(input)
+    onStart(child)
   })
 }
 

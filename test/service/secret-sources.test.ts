@@ -1,6 +1,6 @@
 /** The places a root secret may come from: exactly one, told by name, taken up when it changes. */
 import assert from "node:assert/strict"
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { after, afterEach, describe, it } from "node:test"
 import { setTimeout as delay } from "node:timers/promises"
@@ -286,6 +286,44 @@ describe("a running service", { skip }, () => {
       for (const secret of [SECRET, OTHER]) assert.ok(!service.output().includes(secret))
     })
   }
+
+  it("takes its command with it when it is ended while it starts", async () => {
+    const folder = folderOf()
+    const line = `sh -c 'echo $$ > pid; sleep 600'`
+    const starting = command(
+      folder,
+      ["serve", "--port", "0"],
+      "",
+      { NIGHTLATCH_SECRET_COMMAND: line },
+      (child) => {
+        const waiting = setInterval(() => {
+          if (!existsSync(join(folder, "pid"))) return
+          clearInterval(waiting)
+          child.kill("SIGTERM")
+        }, 20)
+      },
+    )
+    assert.notEqual((await starting).code, 0)
+    const pid = Number(readFileSync(join(folder, "pid"), "utf8"))
+    const patience = performance.now() + 5_000
+    while (existsSync(`/proc/${pid}`) && performance.now() < patience) await delay(20)
+    assert.throws(() => process.kill(pid, 0), { code: "ESRCH" })
+  })
+
+  it("asks a function of the configuration file", async () => {
+    const config = `export default { secret: async () => [${JSON.stringify(SECRET)}] }`
+    const folder = folderOf({ "nightlatch.config.mjs": config })
+    const checked = await command(folder, ["secret", "--check"])
+    assert.match(checked.out, /^The secret from secret in nightlatch\.config\.mjs is strong/)
+    const service = openService()
+    services.push(service)
+    writeFileSync(service.path("nightlatch.config.mjs"), config)
+    await service.start()
+    assert.match(
+      await until(service, /^holds/),
+      /One root secret from secret in nightlatch\.config\.mjs, asked \d+ s ago/,
+    )
+  })
 
   it("does not start when the command fails, and says how it ended", async () => {
     const folder = folderOf()

@@ -22,7 +22,7 @@ export type SecretOption = string | readonly string[] | SecretSource
 const PREFIX = "nl_secret_"
 
 /** A rotation needs two; more than a few is a list that nobody tidies. */
-const MOST_SECRETS = 8
+export const MOST_SECRETS = 8
 
 const MAKE_ONE = "Make a new one with: nightlatch secret"
 

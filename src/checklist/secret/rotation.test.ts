@@ -11,13 +11,18 @@ const SESSION = 30 * DAY
 type Listed = readonly (readonly [id: string, sinceAgo: number])[]
 
 function judge(
-  secrets: readonly (readonly [id: string, signedAgo?: number])[],
+  secrets: readonly (readonly [id: string, signedAgo?: number | undefined, knownAgo?: number | undefined])[],
   instances: readonly Listed[],
 ): Rotation {
+  const at = (ago: number | undefined) => (ago === undefined ? undefined : NOW - ago)
   return judgeRotation({
     now: NOW,
     sessionMs: SESSION,
-    secrets: secrets.map(([id, ago]) => ({ id, signedAt: ago === undefined ? undefined : NOW - ago })),
+    secrets: secrets.map(([id, signed, known], place) => ({
+      id,
+      signedAt: at(signed),
+      knownAt: at(known ?? 90 * DAY - place * DAY),
+    })),
     instances: instances.map((own) => own.map(([id, ago]) => ({ id, since: NOW - ago }))),
   })
 }
@@ -112,7 +117,9 @@ test("nothing is safe while instances differ, and it says who lacks what", () =>
       /^2 of 3 instances have a secret that is not configured here/,
       /removed/,
     ],
-    [[["other"]], [both], /^0 of 1 instance have the first/, /restart them/],
+    [[["other"]], [both], /^The instance has other secrets/, /Compare the origin/],
+    [[["other"]], [both, both], /^All 2 instances have other secrets/, /Compare the origin/],
+    [[["old", 0], ["young"]], [[["old", DAY]]], /^0 of 1 instance have the second/, /restart them/],
     [
       [["young"], ["old", 0]],
       [both, both.toReversed()],
@@ -128,18 +135,58 @@ test("nothing is safe while instances differ, and it says who lacks what", () =>
   }
 })
 
+test("a database that met both at once does not say which one is old", () => {
+  const instances = [
+    [
+      ["a", DAY],
+      ["b", DAY],
+    ],
+  ] as const
+  const told = judge(
+    [
+      ["a", 0, DAY],
+      ["b", undefined, DAY],
+    ],
+    instances,
+  )
+  assert.deepEqual(safeOf(told), [true, true, false])
+  assert.match(
+    told.next,
+    /^If the second is the new one, move the second to the front\. If it is the old one, wait\. Whether /,
+  )
+  assert.match(told.next, /you may remove it in 29 d\.$/)
+  const late = judge(
+    [
+      ["a", 0, 31 * DAY],
+      ["b", undefined, 31 * DAY],
+    ],
+    instances,
+  )
+  assert.equal(late.next, "Remove the second.")
+})
+
+test("eight are the most", () => {
+  const ids = Array.from({ length: 8 }, (_, place) => `s${place}`)
+  const told = judge(
+    ids.map((id, place) => [id, place === 0 ? 0 : DAY] as const),
+    [ids.map((id) => [id, DAY] as const)],
+  )
+  assert.equal(told.append.safe, false)
+  assert.match(told.remove.why, /^The eighth last signed/)
+})
+
 test("law: a step is never called safe before its time, whatever the instances have", () => {
   const ago = fc.integer({ min: 0, max: 40 * DAY })
   const id = fc.constantFrom("a", "b", "c")
   const list = fc.uniqueArray(fc.tuple(id, ago), { minLength: 1, maxLength: 3, selector: ([name]) => name })
-  const secrets = fc.uniqueArray(fc.tuple(id, fc.option(ago, { nil: undefined })), {
+  const secrets = fc.uniqueArray(fc.tuple(id, fc.option(ago, { nil: undefined }), ago), {
     minLength: 1,
     maxLength: 3,
     selector: ([name]) => name,
   })
   fc.assert(
     fc.property(secrets, fc.array(list, { maxLength: 4 }), (configured, instances) => {
-      const told = judge(configured as readonly (readonly [string, number?])[], instances)
+      const told = judge(configured, instances)
       const names = configured.map(([name]) => name)
       const agree = instances.every((own) => own.length === names.length && own[0]?.[0] === names[0])
       if (told.append.safe) assert.ok(instances.length > 0 && agree)
@@ -148,7 +195,10 @@ test("law: a step is never called safe before its time, whatever the instances h
         for (const own of instances)
           assert.ok((own.find(([name]) => name === moved)?.[1] ?? 0) >= 10 * MINUTE)
       }
-      if (told.remove.safe) assert.ok((configured.at(-1)?.[1] ?? 0) > SESSION && names.length > 1)
+      if (told.remove.safe) {
+        const [, signed, known = 0] = configured.at(-1) ?? []
+        assert.ok((signed ?? known) > SESSION && names.length > 1)
+      }
       assert.match(told.next, /\.$/)
     }),
     { numRuns: process.env.NIGHTLATCH_TEST_SCALE === "long" ? 50_000 : 2_000 },

@@ -3,6 +3,7 @@
  * something else: that everybody can verify what the new secret signs, that verifiers elsewhere have read the new public
  * key, and that nothing lives any more which the old one signed.
  */
+import { MOST_SECRETS } from "./options.ts"
 
 /** What the JWKS says about its age; a verifier may be so far behind. */
 const JWKS_MS = 600_000
@@ -16,6 +17,8 @@ export interface RotationView {
   /** As they are configured, in their order. */
   readonly secrets: readonly {
     readonly id: string
+    /** When the database met it; undefined when it has not. */
+    readonly knownAt: number | undefined
     /** When a process last had it in the first place. */
     readonly signedAt: number | undefined
   }[]
@@ -51,16 +54,28 @@ export function judgeRotation(view: RotationView): Rotation {
     const append = { safe: true, why: "There is one secret, and all instances have it." }
     return { append, move, remove, next: "To rotate, append a new one (nightlatch secret) after it." }
   }
-  const append = { safe: true, why: "It harms nobody; first finish this rotation." }
-  const waiting = view.secrets.slice(1).findIndex(({ signedAt }) => signedAt === undefined)
-  const next = remove.safe
-    ? `Remove the ${ordinal(many - 1)}.`
-    : move.safe
-      ? `Move the ${ordinal(waiting + 1)} to the front.`
-      : waiting >= 0
-        ? `Wait. ${move.why}`
-        : `Wait. ${remove.why}`
-  return { append, move, remove, next }
+  const append =
+    many < MOST_SECRETS
+      ? { safe: true, why: "It harms nobody; first finish this rotation." }
+      : { safe: false, why: `There are ${MOST_SECRETS}, and there may be no more.` }
+  return { append, move, remove, next: nextOf(view, move, remove) }
+}
+
+function nextOf({ secrets }: RotationView, move: Step, remove: Step): string {
+  const waiting = secrets.findIndex(({ signedAt }, place) => place > 0 && signedAt === undefined)
+  if (remove.safe) return `Remove the ${ordinal(secrets.length - 1)}.`
+  if (waiting < 0) return `Wait. ${remove.why}`
+  if (!move.safe) return `Wait. ${move.why}`
+  const then = `move the ${ordinal(waiting)} to the front.`
+  return isNew(secrets, waiting)
+    ? `M${then.slice(1)}`
+    : `If the ${ordinal(waiting)} is the new one, ${then} If it is the old one, wait. ${remove.why}`
+}
+
+/** A database that met both at once, new or restored, cannot tell which one is older. */
+function isNew(secrets: RotationView["secrets"], place: number): boolean {
+  const [first, second] = [secrets[0]?.knownAt, secrets[place]?.knownAt]
+  return first !== undefined && (second === undefined || second > first)
 }
 
 /** @returns why nothing is safe, and what helps; undefined when all have what is configured here, in this order */
@@ -73,6 +88,11 @@ function judgeAgreement({
     return [
       "No running instance is known.",
       "Start the service, or name its database and origin: a running one tells within a minute what it has.",
+    ]
+  if (!instances.some((own) => own.some(({ id }) => secrets.some((each) => each.id === id))))
+    return [
+      `${live === 1 ? "The instance has" : `All ${live} instances have`} other secrets than those that are configured here.`,
+      "Compare the origin (--origin), which ids follow from, and where this command takes the secrets from.",
     ]
   for (const [place, { id }] of secrets.entries()) {
     const having = instances.filter((own) => own.some((each) => each.id === id)).length
@@ -113,10 +133,11 @@ function judgeMove({ now, secrets, instances }: RotationView): Step {
 
 function judgeRemove({ now, secrets, sessionMs }: RotationView): Step {
   const place = secrets.length - 1
-  const signedAt = secrets[place]?.signedAt
+  const { signedAt, knownAt = now } = secrets[place] ?? {}
   if (place === 0) return { safe: false, why: "It is the only one." }
-  if (signedAt === undefined)
+  if (signedAt === undefined && isNew(secrets, place))
     return { safe: false, why: `The ${ordinal(place)} has not signed yet: it is the one to move.` }
+  if (signedAt === undefined) return judgeUnknown(place, knownAt + sessionMs + TELLING_MS - now)
   const left = signedAt + sessionMs + TELLING_MS - now
   const life = `no session lives longer than ${span(sessionMs)}`
   return left <= 0
@@ -124,6 +145,16 @@ function judgeRemove({ now, secrets, sessionMs }: RotationView): Step {
     : {
         safe: false,
         why: `The ${ordinal(place)} last signed ${span(now - signedAt)} ago: you may remove it in ${span(left)}.`,
+      }
+}
+
+/** It may have signed until the database met it. */
+function judgeUnknown(place: number, left: number): Step {
+  return left <= 0
+    ? { safe: true, why: `The ${ordinal(place)} has not signed for longer than any session lives.` }
+    : {
+        safe: false,
+        why: `Whether the ${ordinal(place)} signed before this database knew it is not known: you may remove it in ${span(left)}.`,
       }
 }
 

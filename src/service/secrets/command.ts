@@ -14,6 +14,8 @@ const MOST_BYTES = 65_536
 /** A daemon that the client started may keep its output open for ever. */
 const LINGER_MS = 500
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 export interface SecretCommand {
@@ -39,6 +41,7 @@ export async function runCommand(command: SecretCommand, signal: AbortSignal): P
     windowsHide: true,
     stdio: ["ignore", "pipe", "ignore"],
   })
+  const deaf = dieTogether(child)
   const over = Promise.withResolvers<never>()
   const onAbort = () => over.reject(new UnavailableError("the command took too long"))
   if (signal.aborted) onAbort()
@@ -50,6 +53,7 @@ export async function runCommand(command: SecretCommand, signal: AbortSignal): P
     throw error
   } finally {
     signal.removeEventListener("abort", onAbort)
+    deaf()
     child.stdout?.destroy()
     child.unref()
   }
@@ -111,6 +115,24 @@ function read(output: Buffer): string {
 
 function misuse(code: string, problem: string, fix: string): MisuseError {
   return new MisuseError([{ code, path: "secretCommand", problem, fix }])
+}
+
+/**
+ * Whoever ends this process while it starts, or a command of ours, ends the child as well: it is in a group of its own. A
+ * running service hears these signals itself and ends the child by stopping.
+ * @returns what ends the listening
+ */
+function dieTogether(child: ChildProcess): () => void {
+  const heard = SIGNALS.filter((name) => process.listenerCount(name) === 0)
+  const onSignal = (name: NodeJS.Signals) => {
+    for (const each of heard) process.off(each, onSignal)
+    killGroup(child)
+    process.kill(process.pid, name)
+  }
+  for (const name of heard) process.on(name, onSignal)
+  return () => {
+    for (const name of heard) process.off(name, onSignal)
+  }
 }
 
 function killGroup(child: ChildProcess): void {

@@ -34,7 +34,6 @@ const PURGE = sql`DELETE FROM nightlatch.root_secret WHERE removed_at < $1`
 const LEAVE = sql`DELETE FROM nightlatch.secret_holder WHERE instance = $1`
 const SECRETS = sql`
   SELECT id, known_at, signed_at FROM nightlatch.root_secret WHERE removed_at IS NULL ORDER BY known_at, id`
-const SINCE = sql`SELECT min(known_at) AS since FROM nightlatch.root_secret`
 const HOLDERS = sql`
   SELECT instance, address, secret, place, since FROM nightlatch.secret_holder WHERE seen_at >= $1
   ORDER BY instance, place`
@@ -69,10 +68,8 @@ export async function leaveSecrets(db: Executor, instance: string): Promise<void
 
 export async function listSecrets(db: Executor): ReturnType<Store["listSecrets"]> {
   const now = await readNow(db)
-  const since = (await db.first(SINCE))?.since
   return {
     now,
-    since: Number(since ?? now),
     secrets: (await db.all(SECRETS)).map(readKnownSecret),
     holders: (await db.all(HOLDERS, now - HOLDER_LIVES_MS)).map(readHolder),
   }

@@ -26,7 +26,6 @@ const REMOVED = sql`
 const PURGE = sql`DELETE FROM root_secret WHERE removed_at < ?`
 const LEAVE = sql`DELETE FROM secret_holder WHERE instance = ?`
 const SECRETS = sql`SELECT id, known_at, signed_at FROM root_secret WHERE removed_at IS NULL ORDER BY known_at, id`
-const SINCE = sql`SELECT min(known_at) AS since FROM root_secret`
 const HOLDERS = sql`
   SELECT instance, address, secret, place, since FROM secret_holder WHERE seen_at >= ? ORDER BY instance, place`
 
@@ -62,7 +61,6 @@ export function leaveSecrets(db: Executor, now: number, instance: string): void 
 export function listSecrets(db: Executor, now: number): Awaited<ReturnType<Store["listSecrets"]>> {
   return {
     now,
-    since: Number(db.first(SINCE)?.since ?? now),
     secrets: db.all(SECRETS).map(readKnownSecret),
     holders: db.all(HOLDERS, now - HOLDER_LIVES_MS).map(readHolder),
   }
