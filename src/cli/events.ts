@@ -96,4 +96,9 @@ function coloured(event: SecurityEvent, whose: string | undefined): string {
 }
 
 const ALARMS: ReadonlySet<string> = new Set(["session.reuse", "session.rollback"])
-const WARNINGS: ReadonlySet<string> = new Set(["session.parent_late", "login.closed", "mail.failed"])
+const WARNINGS: ReadonlySet<string> = new Set([
+  "session.parent_late",
+  "login.closed",
+  "mail.failed",
+  "secret.removed",
+])

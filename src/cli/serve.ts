@@ -93,9 +93,8 @@ export const serve: ReturnType<typeof command> = command({
     stream.write(`${screen}\n`)
     logger.info({ origin: service.origin, ...service.address }, "ready")
     stopOnSignals(service, (fields, message) => logger.info(fields, message))
-    // A terminal that closes says the same, and then nobody is there any more.
-    if (terminal) process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
-    else process.on("SIGHUP", () => void service.latch.renewSecrets())
+    // From a terminal it says that nobody is there any more, and ends the process.
+    if (!terminal) process.on("SIGHUP", () => void service.latch.renewSecrets())
   },
 })
 

@@ -33,6 +33,8 @@ export interface VaultServer {
   sealed: boolean
   /** When set, it answers instead. */
   instead: Answer | undefined
+  /** A path that has an inner error. */
+  refusing: string | undefined
   readonly namespace: string | undefined
   /** By path below the mount `secret`; null is a deleted newest version. */
   readonly secrets: Map<string, Readonly<Record<string, unknown>> | null>
@@ -69,6 +71,7 @@ export async function openVault(
     now: 0,
     sealed: false,
     instead: undefined,
+    refusing: undefined,
     namespace: options.namespace,
     secrets: new Map(),
     tokens: new Map(),
@@ -107,6 +110,7 @@ export async function openVault(
   }
 
   function answer(asked: Received): readonly [number, object] {
+    if (asked.path === vault.refusing) return [500, { errors: ["1 error occurred"] }]
     if (vault.sealed) return [503, { errors: ["Vault is sealed"] }]
     const namespace = asked.headers["x-vault-namespace"]
     if (namespace !== vault.namespace)

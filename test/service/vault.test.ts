@@ -128,6 +128,20 @@ describe("Vault", () => {
     assert.equal(vault.asked("auth/approle/login"), 2)
   })
 
+  it("is read with a token that could not be renewed this time", async (t) => {
+    const { vault, read } = await open(t, byRole, { renewSeconds: 300 })
+    await read()
+    vault.now += 210_000
+    vault.refusing = "auth/token/renew-self"
+    assert.equal(await read(), SECRET)
+    assert.deepEqual([vault.asked("auth/token/renew-self"), vault.asked("auth/approle/login")], [1, 1])
+    vault.refusing = undefined
+    await read()
+    vault.now += 150_000
+    assert.equal(await read(), SECRET)
+    assert.deepEqual([vault.asked("auth/token/renew-self"), vault.asked("auth/approle/login")], [2, 1])
+  })
+
   it("logs in again when the token has ended or was revoked, and at once when it cannot be renewed", async (t) => {
     const { vault, read } = await open(t, byRole, { renewSeconds: 300, renewable: false })
     await read()

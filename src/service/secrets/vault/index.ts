@@ -4,10 +4,11 @@
  * time; no token and no answer is in any message. A token is renewed before it ends, and when it has ended there is a new login.
  * Source: Vault HTTP API (KV version 2, auth/token, auth/approle, auth/kubernetes); ASVS 13.3.1.
  */
+import { UnavailableError } from "../../../core/unavailable.ts"
 import { memberOf, refuseGone, vaultFault } from "./answers.ts"
 import type { VaultPolicy } from "./options.ts"
 import { askVault, type VaultAnswer, type VaultQuestion } from "./request.ts"
-import { isDue, logIn, renewToken, type VaultToken } from "./token.ts"
+import { type AskVault, isDue, logIn, renewToken, type VaultToken } from "./token.ts"
 
 /**
  * Reads the field again and again, with one login for as long as it lasts.
@@ -24,7 +25,7 @@ export function createVault(
     const ask = (question: VaultQuestion) => askVault(policy, question, signal)
     const read = ({ token }: VaultToken) => ask({ method: "GET", path: `${mount}/data/${path}`, token })
     const before = known
-    if (known !== undefined && isDue(known, now())) known = await renewToken(known, ask, now())
+    if (known !== undefined && isDue(known, now())) known = await renewed(known, ask, now())
     known ??= await logIn(login, ask, now())
     let answer = await read(known)
     // An older token may have been revoked or used up; a new one that is refused says something about the policy.
@@ -34,6 +35,16 @@ export function createVault(
     }
     if (answer.status === 403) known = undefined
     return fieldOf(policy, answer)
+  }
+}
+
+/** There is time left for another try: what it is for may still be read. */
+async function renewed(token: VaultToken, ask: AskVault, now: number): Promise<VaultToken | undefined> {
+  try {
+    return await renewToken(token, ask, now)
+  } catch (error) {
+    if (error instanceof UnavailableError) return token
+    throw error
   }
 }
 
