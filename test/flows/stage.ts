@@ -64,7 +64,7 @@ export async function openStage(
   const { port } = server.address() as AddressInfo
   const base = `http://localhost:${port}`
   const clock = options.clock ?? (() => now)
-  const policies = await askPolicies({
+  const given = {
     origin: base,
     secret: generateSecret(),
     database: ":memory:",
@@ -86,10 +86,10 @@ export async function openStage(
       },
     },
     ...options,
-  })
-  const stores = await openStores(clock, policies.given.database ?? "")
+  }
+  const stores = await openStores(clock, given.database)
   const instances: Latch[] = []
-  for (const store of stores.all) instances.push(await compose(policies, wrap(store)))
+  for (const store of stores.all) instances.push(await compose(await askPolicies(given), wrap(store)))
   const latch = together(instances)
   const listeners = instances.map((instance) => guard(instance, application))
   let turn = 0
@@ -190,6 +190,9 @@ function together(instances: readonly Latch[]): Latch {
   return {
     ...first,
     inbox: inbox === undefined ? undefined : { ...inbox, list: () => mails },
+    async renewSecrets() {
+      await Promise.all(instances.map((each) => each.renewSecrets()))
+    },
     async ready() {
       return (await Promise.all(instances.map((each) => each.ready()))).every(Boolean)
     },
