@@ -201,6 +201,25 @@ withPrograms("the checklist of a whole deployment", programs, () => {
     })
   })
 
+  it("with a secret's source that gives none any more: the secrets, which stay in use", async () => {
+    const file = scratch.at("service/root-secret")
+    writeFileSync(file, secret, { mode: 0o600 })
+    const { NIGHTLATCH_SECRET: _, ...rest } = usual
+    const service = await serve(folder, [], { ...rest, NIGHTLATCH_SECRET_FILE: "root-secret" })
+    try {
+      assert.equal(await stateOf("secret"), "holds")
+      writeFileSync(file, "changeme")
+      service.child.kill("SIGHUP")
+      await until(async () => (await stateOf("secret")) !== "holds")
+      assertOnly(await throughNginx(), "secret", "fails", /could not be renewed .* stay in use/)
+      writeFileSync(file, secret)
+      service.child.kill("SIGHUP")
+      await until(async () => (await stateOf("secret")) === "holds")
+    } finally {
+      await service.stop("SIGTERM")
+    }
+  })
+
   const unsafe: readonly [id: LineId, configuration: object, more: Record<string, string>][] = [
     ["session", { unsafe: { acceptRevokedUntilExpiry: "the database sleeps at night" } }, {}],
     [
