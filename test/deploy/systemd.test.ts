@@ -15,7 +15,7 @@ describe("the systemd units", () => {
   it("hand secrets over as credentials and hold none", () => {
     const text = unit("nightlatch.service")
     for (const name of ["secret", "operator-token", "smtp-url"])
-      assert.match(text, new RegExp(`^LoadCredential=${name}:/etc/nightlatch/${name}$`, "m"))
+      assert.match(text, new RegExp(`^LoadCredential=nightlatch-${name}:/etc/nightlatch/${name}$`, "m"))
     assert.doesNotMatch(text, /^(?:Environment|ExecStart)=.*(?:SECRET|TOKEN|SMTP_URL|PASSWORD)=/m)
     assert.match(text, /MemoryDenyWriteExecute=yes is not possible: V8/)
   })
