@@ -1,5 +1,7 @@
 import type { IncomingMessage } from "node:http"
+import type { Server, Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
+import { UNKNOWN } from "../core/address.ts"
 import type { RequestHead } from "../core/request.ts"
 
 /** A request head over node's own message: nothing is copied until it is asked for. */
@@ -15,7 +17,8 @@ export class NodeHead implements RequestHead {
   }
 
   get peerAddress(): string | undefined {
-    return this.#request.socket.remoteAddress
+    const { socket } = this.#request
+    return socket.remoteAddress ?? (isGone(socket) ? UNKNOWN : undefined)
   }
 
   get encrypted(): boolean {
@@ -47,4 +50,14 @@ function originForm(target: string): string {
   if (match === null) return target
   const rest = target.slice(match[0].length)
   return rest.startsWith("/") ? rest : `/${rest}`
+}
+
+/**
+ * Whether a socket without an address at its other end is one whose client has reset the connection (getpeername fails then),
+ * and no Unix socket: whoever is believed on one of these must not be whoever hangs up quickly.
+ */
+function isGone(socket: Socket & { readonly server?: Server }): boolean {
+  const listening = socket.server?.address()
+  const overIp = typeof listening === "object" && listening !== null
+  return overIp || socket.destroyed || socket.localAddress !== undefined
 }

@@ -8,7 +8,10 @@ export interface RequestHead {
   header(name: string): string | undefined
   /** Every value as received, so that a header sent twice is seen twice. */
   headerValues(name: string): readonly string[]
-  /** The address of the socket's other end; undefined when the runtime does not tell. */
+  /**
+   * The address of the socket's other end; undefined for a Unix socket and when the runtime does not tell, `"unknown"` for a
+   * client that is gone already.
+   */
   readonly peerAddress: string | undefined
   /** Whether this very connection is TLS. */
   readonly encrypted: boolean

@@ -57,9 +57,10 @@ function trustOf(
   peer: string | undefined,
   parsed: Address | undefined,
 ): Trust | undefined {
-  if (policy.hops > 0) return parsed === undefined || !isPublicAddress(parsed) ? PLAIN : undefined
-  if (parsed !== undefined) return blockOf(policy, parsed)
-  return policy.unix && peer === undefined ? PLAIN : undefined
+  if (peer === undefined) return policy.hops > 0 || policy.unix ? PLAIN : undefined
+  if (parsed === undefined) return undefined
+  if (policy.hops > 0) return isPublicAddress(parsed) ? undefined : PLAIN
+  return blockOf(policy, parsed)
 }
 
 /** From the peer leftwards through everything the header lines say, as one list. */
