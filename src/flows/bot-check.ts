@@ -96,8 +96,11 @@ async function knownDevice(parts: GateParts, call: FlowCall, account: string): P
 }
 
 async function redeem(parts: GateParts, route: FlowRoute, call: FlowCall): Promise<Refusal | undefined> {
-  const { checks, store } = parts
-  const judged = await checks.judge(route.name, call.view.headerValues(HEADER))
+  const { checks, risk, store } = parts
+  const answers = call.view.headerValues(HEADER)
+  const limited = answers.length === 0 ? undefined : await risk.answer(call.view.clientAddress)
+  if (limited?.kind === "refusal") return limited
+  const judged = await checks.judge(route.name, answers)
   if (judged.kind === "refusal") return judged
   const { fresh } = await store.redeemState({ hash: judged.hash, lifetimeMs: judged.lifetimeMs })
   if (!fresh) return checks.used

@@ -172,7 +172,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     })
     const botGate = createBotGate({
       checks: botChecks,
-      risk: createRisk(named, policies.botCheck),
+      risk: createRisk(named, policies.botCheck, policies.rateLimit.login.perAddress),
       store,
       devices,
       bodyBytes: policies.overload.bodyBytes,

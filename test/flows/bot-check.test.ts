@@ -314,3 +314,38 @@ describe("a provider that does not judge", () => {
     for (const text of stage.logged) assert.doesNotMatch(text, /SECRET|xxxx/)
   })
 })
+
+describe("a flood of made-up answers", () => {
+  it("asks the provider no more often than its address may try to sign in, and takes nothing from others", async (t) => {
+    const standIn = await openStandIn("turnstile", 300_000, () => 1_800_000_000_000)
+    const stage = await openStage({
+      botCheck: { ...standIn.options("turnstile"), when: "always" },
+      proxy: { trusted: 1 },
+      rateLimit: { login: { perAddress: "5/minute" } },
+    })
+    t.after(async () => {
+      await stage.close()
+      standIn.close()
+    })
+    const login = (address: string, headers = {}) =>
+      stage.ask("/auth/login", {
+        json: { email: "a@example.com", password: WRONG },
+        headers: { "x-forwarded-for": address, ...headers },
+      })
+    const asked = challengeOf(await login("192.0.2.1"))
+    assert.ok(asked.provider === "turnstile")
+    const answerOf = (token: string, { ticket } = asked) => ({
+      [HEADER]: Buffer.from(JSON.stringify({ ticket, token })).toString("base64"),
+    })
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => login("192.0.2.1", answerOf(`made-up-${at}`))),
+    )
+    assert.equal(standIn.asked.length, 5)
+    const codes = new Set(answers.map(({ json }) => json.code))
+    assert.deepEqual([...codes].sort(), ["bot_check.invalid", "rate-limit.exceeded"])
+    const person = challengeOf(await login("198.51.100.7"))
+    assert.ok(person.provider === "turnstile")
+    const token = standIn.token({ action: "login", cdata: person.ticket, at: 1_800_000_000_000 })
+    assert.equal((await login("198.51.100.7", answerOf(token, person))).json.code, "login.refused")
+  })
+})

@@ -4,7 +4,7 @@ import { describe, it } from "node:test"
 import type { Facts } from "../../core/facts.ts"
 import { silentLogger } from "../../core/logger.ts"
 import { Faults } from "../../core/misuse.ts"
-import { createLimiter, createSharedLimiter } from "../rate-limit/index.ts"
+import { createLimiter, createSharedLimiter, parseRate } from "../rate-limit/index.ts"
 import type { AltchaChallenge } from "./altcha.ts"
 import { writeAnswer } from "./answer.ts"
 import { type BotCheckOptions, createBotChecks, createRisk, readBotCheck, state } from "./index.ts"
@@ -142,6 +142,7 @@ describe("the options", () => {
 })
 
 describe("the risk", () => {
+  const answers = parseRate("20/minute", "answers", new Faults())
   const free = {
     mail: { perNetwork: "3/hour", inAll: "5/hour", perDevice: "1/hour" },
     signIn: { perAccount: "2/hour", perNetwork: "4/hour", perDevice: "1/hour" },
@@ -154,7 +155,7 @@ describe("the risk", () => {
     const tick = (milliseconds: number) => {
       now += milliseconds
     }
-    return { risk: createRisk(limiter, policy), tick }
+    return { risk: createRisk(limiter, policy, answers), tick }
   }
 
   it("is due when a network, or everybody, has had its free mails; and what is refused uses up nothing", async () => {
@@ -200,7 +201,7 @@ describe("the risk", () => {
       const limiter = createLimiter({ keys, clock: () => 1_800_000_000_000 })
       const buckets = { place: "nowhere", take: () => Promise.reject(new Error("gone")) }
       const shared = createSharedLimiter({ limiter, buckets, whenGone, logger: silentLogger })
-      const risk = createRisk(shared, read({ free }).policy)
+      const risk = createRisk(shared, read({ free }).policy, answers)
       const need = await risk.mail(address(1))
       const look = await risk.lookAtSignIn({ address: address(1) })
       if (whenGone === "memory") assert.deepEqual([need, look], ["free", "free"])

@@ -5,8 +5,8 @@
  * use up. Budgets are counted where the limits are, together with other processes, by the address that was typed, whether
  * it is an account's or not. Source: ASVS 2.4.1, 6.3.1, 6.3.8; OWASP, Slow Down Online Guessing Attacks with Device Cookies.
  */
-import type { Pass, Refusal } from "../../core/verdict.ts"
-import type { Counted, Demand, NamedLimits } from "../rate-limit/index.ts"
+import { PASS, type Pass, type Refusal } from "../../core/verdict.ts"
+import type { Counted, Demand, NamedLimits, Rate } from "../rate-limit/index.ts"
 import type { BotCheckPolicy } from "./options.ts"
 
 /** `due`: the budget is used up. A refusal: it cannot be counted, and the limits are closed then. */
@@ -29,6 +29,8 @@ export interface Risk {
   lookAtSignInFrom(device: Device): Promise<Need>
   noteFailure(who: { readonly account: string; readonly address: string }): Promise<void>
   noteFailureFrom(device: Device): Promise<void>
+  /** Counts an answer before a provider is asked about it: made-up ones must not use up what we and it bear. */
+  answer(address: string): Promise<Pass | Refusal>
 }
 
 const MAIL = "bot-check-mail"
@@ -37,8 +39,10 @@ const MAIL_DEVICE = "bot-check-mail-device"
 const SIGN_IN = "bot-check-sign-in"
 const SIGN_IN_NETWORK = "bot-check-sign-in-network"
 const SIGN_IN_DEVICE = "bot-check-sign-in-device"
+const ANSWER = "bot-check-answer"
 
-export function createRisk(limiter: NamedLimits, policy: BotCheckPolicy): Risk {
+/** @param answers how often an address may have an answer judged by a provider */
+export function createRisk(limiter: NamedLimits, policy: BotCheckPolicy, answers: Rate): Risk {
   const { mail, signIn } = policy.free
   limiter.register(MAIL, mail.perNetwork)
   limiter.register(MAIL_ALL, mail.inAll)
@@ -46,6 +50,7 @@ export function createRisk(limiter: NamedLimits, policy: BotCheckPolicy): Risk {
   limiter.register(SIGN_IN, signIn.perAccount)
   limiter.register(SIGN_IN_NETWORK, signIn.perNetwork)
   limiter.register(SIGN_IN_DEVICE, signIn.perDevice)
+  limiter.register(ANSWER, answers)
   const mails = (address: string): readonly Demand[] => [
     { name: MAIL, rate: mail.perNetwork, address },
     { name: MAIL_ALL, rate: mail.inAll, key: "all", address },
@@ -87,6 +92,9 @@ export function createRisk(limiter: NamedLimits, policy: BotCheckPolicy): Risk {
     },
     async noteFailureFrom(device) {
       await limiter.takeAll([of(SIGN_IN_DEVICE, signIn.perDevice, device)])
+    },
+    async answer(address) {
+      return policy.widget === undefined ? PASS : limiter.takeAll([{ name: ANSWER, rate: answers, address }])
     },
   }
 }
