@@ -72,7 +72,9 @@ async function run(
     }
   }
   const reply = await route.run(call)
-  return rule.before === "sign-in" ? noteFailure(parts, route, call, account, reply) : reply
+  return rule.before === "sign-in"
+    ? noteFailure(parts, route, call, { account, free: need === "free" }, reply)
+    : reply
 }
 
 /** Strangers' budgets first; a browser that is known at the account has one of its own when those are used up. */
@@ -113,7 +115,7 @@ async function noteFailure(
   parts: GateParts,
   route: FlowRoute,
   call: FlowCall,
-  account: string,
+  { account, free }: { readonly account: string; readonly free: boolean },
   reply: Reply,
 ): Promise<Reply> {
   if (reply.status !== 401 || reply.body === null) return reply
@@ -122,7 +124,9 @@ async function noteFailure(
   const { risk } = parts
   const { clientAddress: address } = call.view
   const device = await knownDevice(parts, call, account)
-  await (device === undefined ? risk.noteFailure({ account, address }) : risk.noteFailureFrom(device))
+  await (device === undefined
+    ? risk.noteFailure({ account, address }, free)
+    : risk.noteFailureFrom(device, free))
   const strangers = await risk.lookAtSignIn({ account, address })
   const need = strangers === "due" && device !== undefined ? await risk.lookAtSignInFrom(device) : strangers
   if (need !== "due") return reply

@@ -172,7 +172,12 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
     })
     const botGate = createBotGate({
       checks: botChecks,
-      risk: createRisk(named, policies.botCheck, policies.rateLimit.login.perAddress),
+      risk: createRisk({
+        limiter: named,
+        policy: policies.botCheck,
+        answers: policies.rateLimit.login.perAddress,
+        clock,
+      }),
       store,
       devices,
       bodyBytes: policies.overload.bodyBytes,

@@ -90,6 +90,31 @@ describe("a robot", () => {
     assert.ok(hashes <= 3, `${hashes} hashes: what was asked for cost none`)
   })
 
+  it("gains one burst and no more by guessing many accounts at one moment", async (t) => {
+    const stage = await openStage({
+      botCheck: { maxNumber: SMALL },
+      proxy: { trusted: 1 },
+      rateLimit: {},
+    })
+    t.after(() => stage.close())
+    let at = 0
+    let free = 0
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          stage.ask("/auth/login", {
+            json: { email: `victim${at++}@example.com`, password: "guess, and wrong" },
+            headers: from("192.0.2.1"),
+          }),
+        ),
+      )
+      free += answers.filter(({ status }) => status === 401).length
+      await stage.tick(120_000)
+    }
+    // 10 are free at first and 30 an hour; the 20 a minute of the sign-in's own limit bound the burst.
+    assert.ok(free <= 20, `${free} free guesses in 4 minutes`)
+  })
+
   it("gains nothing by headers of its own: a doubled answer, somebody else's address in front", async (t) => {
     const stage = await open(t)
     const json = { email: "a@example.com" }

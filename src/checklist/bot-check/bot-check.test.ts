@@ -155,7 +155,7 @@ describe("the risk", () => {
     const tick = (milliseconds: number) => {
       now += milliseconds
     }
-    return { risk: createRisk(limiter, policy, answers), tick }
+    return { risk: createRisk({ limiter, policy, answers, clock: () => now }), tick }
   }
 
   it("is due when a network, or everybody, has had its free mails; and what is refused uses up nothing", async () => {
@@ -175,18 +175,52 @@ describe("the risk", () => {
     const look = (account: string, last: number) => risk.lookAtSignIn({ account, address: address(last) })
     for (let at = 0; at < 50; at++) assert.equal(await look("ada@example.com", 1), "free")
     for (let at = 0; at < 2; at++)
-      await risk.noteFailure({ account: "ada@example.com", address: address(at) })
+      await risk.noteFailure({ account: "ada@example.com", address: address(at) }, true)
     assert.equal(await look("ada@example.com", 9), "due", "wherever it is tried from")
     assert.equal(await look("bob@example.com", 1), "free")
     const device = { device: "d", account: "ada@example.com" }
     assert.equal(await risk.lookAtSignInFrom(device), "free", "her own browser")
-    await risk.noteFailureFrom(device)
+    await risk.noteFailureFrom(device, true)
     assert.equal(await risk.lookAtSignInFrom(device), "due")
     // The account's budget is used up: the network's goes on being counted.
-    for (let at = 0; at < 4; at++) await risk.noteFailure({ account: "ada@example.com", address: address(7) })
+    for (let at = 0; at < 4; at++)
+      await risk.noteFailure({ account: "ada@example.com", address: address(7) }, false)
     assert.equal(await look("carol@example.com", 7), "due", "any account from there")
     assert.equal(await risk.lookAtSignIn({ address: address(7) }), "due")
     assert.equal(await risk.lookAtSignIn({ address: address(8) }), "free")
+  })
+
+  it("lends what fails at one moment and gets it back before anybody is free again; what was paid for owes nothing", async () => {
+    for (const free of [true, false]) {
+      const { risk, tick } = open()
+      const who = { account: "ada@example.com", address: address(1) }
+      await Promise.all(Array.from({ length: 6 }, () => risk.noteFailure(who, free)))
+      // Of 2 an hour 4 are owed.
+      for (let half = 1; half <= 6; half++) {
+        tick(1_800_000)
+        const looks = await Promise.all(Array.from({ length: 3 }, () => risk.lookAtSignIn(who)))
+        for (const need of looks) assert.equal(need, half > 4 || !free ? "free" : "due", `${half} half hours`)
+      }
+      const device = { device: "d", account: "ada@example.com" }
+      await Promise.all(Array.from({ length: 3 }, () => risk.noteFailureFrom(device, free)))
+      tick(3_600_000)
+      assert.equal(await risk.lookAtSignInFrom(device), free ? "due" : "free")
+      tick(2 * 3_600_000)
+      assert.equal(await risk.lookAtSignInFrom(device), "free", "as long as it takes, looked at or not")
+    }
+  })
+
+  it("is owed by the network, however its addresses are spelt", async () => {
+    const { risk, tick } = open()
+    const from = (last: string) => ({
+      account: `person${last}@example.com`,
+      address: `2001:db8:0:1::${last}`,
+    })
+    await Promise.all([..."12345678"].map((last) => risk.noteFailure(from(last), true)))
+    tick(900_000)
+    assert.equal(await risk.lookAtSignIn(from("9")), "due")
+    tick(4 * 900_000)
+    assert.equal(await risk.lookAtSignIn(from("9")), "free")
   })
 
   it("is always due if that was chosen", async () => {
@@ -201,7 +235,12 @@ describe("the risk", () => {
       const limiter = createLimiter({ keys, clock: () => 1_800_000_000_000 })
       const buckets = { place: "nowhere", take: () => Promise.reject(new Error("gone")) }
       const shared = createSharedLimiter({ limiter, buckets, whenGone, logger: silentLogger })
-      const risk = createRisk(shared, read({ free }).policy, answers)
+      const risk = createRisk({
+        limiter: shared,
+        policy: read({ free }).policy,
+        answers,
+        clock: () => 1_800_000_000_000,
+      })
       const need = await risk.mail(address(1))
       const look = await risk.lookAtSignIn({ address: address(1) })
       if (whenGone === "memory") assert.deepEqual([need, look], ["free", "free"])

@@ -5,8 +5,10 @@
  * use up. Budgets are counted where the limits are, together with other processes, by the address that was typed, whether
  * it is an account's or not. Source: ASVS 2.4.1, 6.3.1, 6.3.8; OWASP, Slow Down Online Guessing Attacks with Device Cookies.
  */
+import type { Clock } from "../../core/clock.ts"
 import { PASS, type Pass, type Refusal } from "../../core/verdict.ts"
 import type { Counted, Demand, NamedLimits, Rate } from "../rate-limit/index.ts"
+import { Debts } from "./debts.ts"
 import type { BotCheckPolicy } from "./options.ts"
 
 /** `due`: the budget is used up. A refusal: it cannot be counted, and the limits are closed then. */
@@ -27,8 +29,9 @@ export interface Risk {
   /** Whether so many sign-ins have failed already; without an account, from this network alone. */
   lookAtSignIn(who: { readonly account?: string; readonly address: string }): Promise<Need>
   lookAtSignInFrom(device: Device): Promise<Need>
-  noteFailure(who: { readonly account: string; readonly address: string }): Promise<void>
-  noteFailureFrom(device: Device): Promise<void>
+  /** @param free whether nothing was asked before it: of a budget that others used up meanwhile it is owed then */
+  noteFailure(who: { readonly account: string; readonly address: string }, free: boolean): Promise<void>
+  noteFailureFrom(device: Device, free: boolean): Promise<void>
   /** Counts an answer before a provider is asked about it: made-up ones must not use up what we and it bear. */
   answer(address: string): Promise<Pass | Refusal>
 }
@@ -41,8 +44,14 @@ const SIGN_IN_NETWORK = "bot-check-sign-in-network"
 const SIGN_IN_DEVICE = "bot-check-sign-in-device"
 const ANSWER = "bot-check-answer"
 
-/** @param answers how often an address may have an answer judged by a provider */
-export function createRisk(limiter: NamedLimits, policy: BotCheckPolicy, answers: Rate): Risk {
+export function createRisk(input: {
+  readonly limiter: NamedLimits
+  readonly policy: BotCheckPolicy
+  /** How often an address may have an answer judged by a provider. */
+  readonly answers: Rate
+  readonly clock: Clock
+}): Risk {
+  const { limiter, policy, answers } = input
   const { mail, signIn } = policy.free
   limiter.register(MAIL, mail.perNetwork)
   limiter.register(MAIL_ALL, mail.inAll)
@@ -72,27 +81,28 @@ export function createRisk(limiter: NamedLimits, policy: BotCheckPolicy, answers
     address,
   })
   const told = async (ask: () => Counted): Promise<Need> => (policy.always ? "due" : needOf(await ask()))
+  const debts = new Debts(limiter, input.clock)
+  const look = async (demands: readonly Demand[]): Promise<Pass | Refusal> => {
+    for (const demand of demands) await debts.settle(demand)
+    return limiter.peekAll(demands)
+  }
+  const fromDevice = (device: Device) => of(SIGN_IN_DEVICE, signIn.perDevice, device)
   return {
     mail: (address) => told(() => limiter.takeAll(mails(address))),
     mailFrom: (device) => told(() => limiter.takeAll([of(MAIL_DEVICE, mail.perDevice, device)])),
     lookAtSignIn: ({ account, address }) =>
       told(() =>
-        limiter.peekAll([
-          ...(account === undefined ? [] : [atAccount(account, address)]),
-          fromNetwork(address),
-        ]),
+        look([...(account === undefined ? [] : [atAccount(account, address)]), fromNetwork(address)]),
       ),
-    lookAtSignInFrom: (device) => told(() => limiter.peekAll([of(SIGN_IN_DEVICE, signIn.perDevice, device)])),
-    async noteFailure({ account, address }) {
+    lookAtSignInFrom: (device) => told(() => look([fromDevice(device)])),
+    async noteFailure({ account, address }, free) {
       // One by one: what is used up already must not keep the other from being counted.
       await Promise.all([
-        limiter.takeAll([atAccount(account, address)]),
-        limiter.takeAll([fromNetwork(address)]),
+        debts.count(atAccount(account, address), free),
+        debts.count(fromNetwork(address), free),
       ])
     },
-    async noteFailureFrom(device) {
-      await limiter.takeAll([of(SIGN_IN_DEVICE, signIn.perDevice, device)])
-    },
+    noteFailureFrom: (device, free) => debts.count(fromDevice(device), free),
     async answer(address) {
       return policy.widget === undefined ? PASS : limiter.takeAll([{ name: ANSWER, rate: answers, address }])
     },
