@@ -1,7 +1,7 @@
 /**
  * A proxy that nobody named: all its clients share its address, and with it their limits. Seen by the headers it leaves. A
  * client on the internet can write such headers too, so they count only from where no such client is: a private address, or
- * a network that a known proxy has for itself. That way nobody outside turns the line red.
+ * a network that a known proxy has for itself. That way nobody outside turns the line red who has not rented there.
  */
 import { isPublicAddress, normaliseAddress, parseAddress } from "../../core/address.ts"
 import type { Clock } from "../../core/clock.ts"

@@ -39,6 +39,7 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   nginx: of([...LOOPBACK, ...PRIVATE], { unix: true }),
   cloudflare: of(CLOUDFLARE.ranges, { asOf: CLOUDFLARE.asOf }),
   cloudfront: of(CLOUDFRONT.ranges, { asOf: CLOUDFRONT.asOf }),
+  // Writes its client's address only when that came by TLS; see `state.ts`.
   fastly: of(FASTLY.ranges, { asOf: FASTLY.asOf }),
   // A load balancer of AWS connects from its own subnets, which nobody publishes; its header ends with the client.
   "aws-alb": of(PRIVATE),

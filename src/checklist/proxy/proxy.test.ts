@@ -355,6 +355,8 @@ test("the checklist line tells whose headers count", () => {
   const lineOf = (trusted: readonly string[]) =>
     state({ proxy: { trusted, overlooked: undefined } } as unknown as Facts)
   assert.match(lineOf([]).why, /ignored/)
+  assert.match(lineOf(policyOf(["fastly"]).trusted).why, /has to force TLS/)
+  assert.doesNotMatch(lineOf(policyOf(["cloudflare"]).trusted).why, /TLS/)
   assert.match(lineOf(["2 hops"]).why, /nobody but the proxies/)
   assert.match(lineOf(["10.0.0.0/8"]).why, /10\.0\.0\.0\/8/)
 })

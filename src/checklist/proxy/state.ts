@@ -1,5 +1,9 @@
 import type { Facts, LineState } from "../../core/facts.ts"
 
+/** https://www.fastly.com/documentation/reference/http/http-headers/X-Forwarded-For: nothing is added for a client without TLS. */
+const FASTLY =
+  " Fastly names only clients that came to it by TLS: it has to force TLS, or one that comes without chooses its address."
+
 /** Does the line of the checklist hold here and now? */
 export function state({ proxy: { trusted, overlooked } }: Facts): LineState {
   if (overlooked !== undefined) {
@@ -25,5 +29,6 @@ export function state({ proxy: { trusted, overlooked } }: Facts): LineState {
       why: `Forwarding headers count for ${trusted[0]} from private addresses, as long as nobody but the proxies reaches this port from there.`,
     }
   }
-  return { state: "holds", why: `Forwarding headers count only from ${trusted.join(", ")}.` }
+  const fastly = trusted.some((text) => text.startsWith("fastly ")) ? FASTLY : ""
+  return { state: "holds", why: `Forwarding headers count only from ${trusted.join(", ")}.${fastly}` }
 }
