@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { formatAddress, isPublicAddress, parseAddress } from "../../core/address.ts"
 import { type Faults, nearest, readBySchema } from "../../core/misuse.ts"
-import { type Block, maskAddress } from "./block.ts"
+import { type Block, contains, maskAddress } from "./block.ts"
 import { isPreset, PRESETS, type PresetName } from "./presets.ts"
 
 export interface ProxyOptions {
@@ -80,7 +80,27 @@ function readList(list: readonly string[], faults: Faults): ProxyPolicy {
     const block = readBlock(text, path, faults)
     if (block !== undefined) blocks.push(block)
   }
+  refuseTwoReadings(blocks, faults)
   return Object.freeze({ trusted, hops: 0, blocks, unix })
+}
+
+/**
+ * A proxy that passes on the header in which another one names its client lets clients choose their address, so nobody may
+ * be read in two ways, by the order of the list.
+ */
+function refuseTwoReadings(blocks: readonly Block[], faults: Faults): void {
+  const two = blocks.some((one) =>
+    blocks.some(
+      (other) =>
+        (one.clientHeader !== other.clientHeader || one.ownEntries !== other.ownEntries) &&
+        contains(one, other.network),
+    ),
+  )
+  if (!two) return
+  const problem = "two entries have addresses in common, but their proxies name the client in different ways"
+  const fix =
+    "Keep the name of the proxy that connects to this service, and beside it addresses it does not cover."
+  faults.add("proxy.two_readings", "proxy.trusted", problem, fix)
 }
 
 function readBlock(text: string, path: string, faults: Faults): Block | undefined {

@@ -209,6 +209,11 @@ test("what would trust everybody, or nobody knows whom, stops the start and name
     [{ trusted: ["34.0.0.0/8"] }, "proxy.too_wide", /Name the networks/],
     [{ trusted: ["2600::/20"] }, "proxy.too_wide", /Name the networks/],
     [{ trusted: ["fe80::1%eth0"] }, "proxy.block", /List the proxies/],
+    // nginx passes a client's own Fly-Client-IP on.
+    [{ trusted: ["fly", "nginx"] }, "proxy.two_readings", /Keep the name/],
+    [{ trusted: ["nginx", "fly"] }, "proxy.two_readings", /Keep the name/],
+    [{ trusted: ["fly", "10.1.2.0/24"] }, "proxy.two_readings", /Keep the name/],
+    [{ trusted: ["35.191.7.7", "gcp"] }, "proxy.two_readings", /Keep the name/],
     [{ trusted: "10.0.0.0/8" }, "option.invalid", /./],
     [{ trusted: true }, "option.invalid", /./],
     [{ trust: 1 }, "option.unknown", /"trusted"/],
@@ -292,6 +297,11 @@ test("a proxy known by name counts from its own networks, and as it writes its h
     const head = headOf({ ...sent, ...(peer === undefined ? {} : { peer }) })
     assert.equal(clientOf(policyOf(trusted), head).address, expected, JSON.stringify([trusted, peer, sent]))
   }
+  for (const together of [
+    ["nginx", "aws-alb", "vercel", "10.1.2.3", "cloudflare", "cloudfront", "fastly", "gcp"],
+    ["fly", "127.0.0.1", "cloudflare", "gcp"],
+  ])
+    assert.equal(policyOf(together).trusted.length, together.length)
   assert.deepEqual(policyOf(["cloudflare", "10.0.0.1"]).trusted, ["cloudflare (2023-09-28)", "10.0.0.1"])
 })
 
