@@ -67,5 +67,8 @@ export function hasDefaultPassword({ user, password, database }: PostgresUrl): b
 
 function reachOf(host: string): Reach {
   if (host.startsWith("/")) return "socket"
-  return isLoopback(host.toLowerCase()) || host === "::1" ? "loopback" : "network"
+  const name = host.toLowerCase()
+  // A name below localhost is this machine (RFC 6761), but many resolvers ask the network for it, and nobody would prove who
+  // has answered.
+  return name === "::1" || (isLoopback(name) && !name.endsWith(".localhost")) ? "loopback" : "network"
 }

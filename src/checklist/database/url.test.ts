@@ -83,6 +83,8 @@ for (const [database, code] of [
   [`${REMOTE}?pool_size=1e2`, "database.pool_size"],
   // 127.0.0.1 as a name's beginning, or as somebody else's number, is a network.
   ["postgres://app@127.0.0.1.example.com/app?sslmode=disable", "database.tls_unverified"],
+  ["postgres://app@db.localhost/app?sslmode=disable", "database.tls_unverified"],
+  ["postgres://app:postgres@db.localhost/main", "database.default_password"],
   ["postgres://app@10.0.0.5/app?sslmode=disable", "database.tls_unverified"],
   ["postgres://app@0x7f000001/app?sslmode=disable", "database.tls_unverified"],
 ] as const) {
