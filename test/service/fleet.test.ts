@@ -27,6 +27,8 @@ const PEOPLE = 4
 /** minRotate is then 1.9 s, so that a short test rotates often. */
 const DELAY = "0.3"
 const LOOK_MS = 50
+/** By this the balancer knows who asks, as by an address. */
+const PERSON = "x-person"
 
 interface Backend {
   readonly port: number
@@ -35,7 +37,10 @@ interface Backend {
   ready: boolean
 }
 
-/** Sends each request to the next instance that is ready; to another when one cannot be reached, as balancers do. */
+/**
+ * Sends each request to the next instance that is ready. To another when one cannot be reached, and also when one that asks
+ * for nothing but an answer got none, since a connection may wait for an instance that stops: as balancers do by default.
+ */
 class Balancer {
   readonly server = createServer((incoming, outgoing) => void this.#pass(incoming, outgoing))
   readonly served = new Map<number, number>()
@@ -91,7 +96,9 @@ class Balancer {
     outgoing: ServerResponse,
   ): Promise<"answered" | "broken" | "unreachable"> {
     return new Promise((resolve) => {
-      const headers = { ...incoming.headers, "x-forwarded-for": "192.0.2.7" }
+      const { [PERSON]: person, ...given } = incoming.headers
+      // Everybody has an address and its limit of requests, or a fast machine would meet it.
+      const headers = { ...given, "x-forwarded-for": `192.0.2.${person}` }
       const outgoingRequest = httpRequest(
         {
           port: backend.port,
@@ -109,7 +116,8 @@ class Balancer {
         },
       )
       outgoingRequest.once("error", (error: NodeJS.ErrnoException) => {
-        if (error.code === "ECONNREFUSED") return resolve("unreachable")
+        const unanswered = incoming.method === "GET" && !outgoing.headersSent
+        if (error.code === "ECONNREFUSED" || unanswered) return resolve("unreachable")
         if (!outgoing.headersSent) outgoing.writeHead(502)
         outgoing.end()
         resolve("broken")
@@ -188,6 +196,7 @@ withServer("three instances behind a balancer", () => {
         const headers = {
           host: `localhost:${port}`,
           "x-nightlatch": "1",
+          [PERSON]: String(person + 1),
           ...(cookie === "" ? {} : { cookie }),
         }
         // A browser whose request broke asks once more.

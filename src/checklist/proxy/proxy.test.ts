@@ -8,6 +8,7 @@ import type { RequestHead } from "../../core/request.ts"
 import { contains } from "./block.ts"
 import { clientOf, createOverlooked, readProxy, state } from "./index.ts"
 import { PUBLIC_PRESETS } from "./presets.ts"
+import { CLOUDFLARE } from "./published-ranges.ts"
 
 interface Sent {
   readonly peer?: string
@@ -302,7 +303,10 @@ test("a proxy known by name counts from its own networks, and as it writes its h
     ["fly", "127.0.0.1", "cloudflare", "gcp"],
   ])
     assert.equal(policyOf(together).trusted.length, together.length)
-  assert.deepEqual(policyOf(["cloudflare", "10.0.0.1"]).trusted, ["cloudflare (2023-09-28)", "10.0.0.1"])
+  assert.deepEqual(policyOf(["cloudflare", "10.0.0.1"]).trusted, [
+    `cloudflare (${CLOUDFLARE.asOf})`,
+    "10.0.0.1",
+  ])
 })
 
 test("published ranges are the providers' own: public, exact, and no range within another", () => {
