@@ -152,6 +152,7 @@ for (const provider of ["turnstile", "hcaptcha"] as const) {
     const failures: readonly [Failure, RegExp][] = [
       ["breaks off", /cannot be reached/],
       ["500", /answers 500/],
+      ["404", /answers 404/],
       ["garbage", /something else/],
       ["not JSON", /something else/],
       ["redirects", /redirect/],

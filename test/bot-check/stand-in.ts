@@ -14,6 +14,7 @@ export type Failure =
   | "hangs"
   | "breaks off"
   | "500"
+  | "404"
   | "429"
   | "garbage"
   | "not JSON"
@@ -88,6 +89,8 @@ export async function openStandIn(
         return void setTimeout(() => response.destroy(), 20)
       case "500":
         return void response.writeHead(500).end('{"success":true}')
+      case "404":
+        return void response.writeHead(404).end("<!doctype html><title>Not found</title>")
       case "429":
         return void response.writeHead(429).end()
       case "garbage":

@@ -16,6 +16,8 @@ const TIMEOUT_MS = 5_000
 const MOST_BYTES = 16_384
 /** Requests at once: a stuck provider must not gather all of our memory and sockets. */
 const MOST_AT_ONCE = 64
+/** Nobody judges at that address, or not for us; no token brings these about. */
+const NOBODY_THERE = new Set([401, 404, 405, 407, 410])
 /** As between our clock and that of a token; ours and the provider's are both set by others. */
 const SKEW_MS = 60_000
 
@@ -79,7 +81,7 @@ export function createSiteVerify(input: {
         const { status, bytes } = await post(token)
         if (status >= 300 && status < 400) return down("it answers with a redirect")
         if (status === 429) return { kind: "busy" }
-        if (status >= 500) return down(`it answers ${status}`)
+        if (status >= 500 || NOBODY_THERE.has(status)) return down(`it answers ${status}`)
         const said = parseStrictJsonBytes(bytes)
         if (said === undefined || Array.isArray(said))
           // A status of 4xx is about what was sent, and part of that is the visitor's.
