@@ -52,8 +52,9 @@ export function normaliseAddress(text: string | undefined): string {
  */
 export function isPublicAddress({ version, parts }: Address): boolean {
   if (version === 6) {
-    const [first = 0] = parts
-    return (first & 0xe000) === 0x2000
+    const [first = 0, second = 0, third = 0] = parts
+    // 64:ff9b:1::/48 (RFC 8215) is a network's own, but behind its translator stands all of IPv4.
+    return (first & 0xe000) === 0x2000 || (first === 0x64 && second === 0xff9b && third === 1)
   }
   const [a = 0, b = 0, c = 0] = parts
   if (a === 192 && b === 0 && c === 0) return false

@@ -243,7 +243,15 @@ test("a number of hops counts for private addresses, since anybody may come from
     "fe80::1",
   ])
     assert.equal(clientOf(policyOf(1), headOf({ peer, forwarded: ["192.0.2.1"] })).address, "192.0.2.1", peer)
-  for (const peer of ["8.8.8.8", "172.32.0.1", "203.0.113.5", "2001:4860::1", "2606:4700::1"])
+  for (const peer of [
+    "8.8.8.8",
+    "172.32.0.1",
+    "203.0.113.5",
+    "2001:4860::1",
+    "2606:4700::1",
+    // Through a translator in front of an IPv6 network (RFC 8215).
+    "64:ff9b:1::cb00:7105",
+  ])
     assert.deepEqual(
       clientOf(policyOf(1), headOf({ peer, forwarded: ["192.0.2.1"], proto: ["https"] })),
       { address: peer, secure: false },
