@@ -201,7 +201,7 @@ function summary(rows: readonly ChecklistRow[]): Markup {
   const second =
     weakened.length === 0
       ? ""
-      : html` ${names(weakened)} ${weakened.length === 1 ? "is" : "are"} weakened on purpose, with the reason in writing.`
+      : html` ${names(weakened)} ${weakened.length === 1 ? "is" : "are"} weakened; why stands beside ${weakened.length === 1 ? "it" : "each"}.`
   const partial = rows.filter((row) => row.state.state === "partial")
   const third =
     partial.length === 0

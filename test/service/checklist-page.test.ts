@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import type { LineState } from "../../src/core/facts.ts"
+import { state as database } from "../../src/checklist/database/index.ts"
+import type { Facts, LineState } from "../../src/core/facts.ts"
 import { LINES } from "../../src/core/lines.ts"
 import { type ChecklistView, checklistPage, countStates, gatePage } from "../../src/service/checklist-page.ts"
 import { CHECKLIST_STYLE } from "../../src/service/checklist-style.ts"
@@ -49,6 +50,14 @@ test("a failing line is named first, with the one change that mends it", () => {
   assert.match(page, /<b>17<\/b> of 18 lines hold/)
   assert.match(page, /<strong><a href="#database">The database<\/a> fails\.<\/strong>/)
   assert.match(page, /To mend it<\/b>chmod 600 nightlatch\.db/)
+})
+
+test("a line that is weakened by what was found, and by nobody's wish, is not called intended", () => {
+  const facts = { database: { engine: "postgres", reach: "loopback", trusting: true } } as unknown as Facts
+  const page = checklistPage(view((id) => (id === "database" ? database(facts) : undefined)))
+  assert.match(page, /The database<\/a> is weakened; why stands beside it\./)
+  assert.match(page, /The server asks for no password/)
+  assert.doesNotMatch(page, /weakened on purpose/)
 })
 
 test("a weakened line shows its written reason", () => {
