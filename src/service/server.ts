@@ -10,6 +10,7 @@ import { type Latch, nightlatch } from "../index.ts"
 import { type ChecklistRow, readChecklist } from "../latch/checklist.ts"
 import { type Configuration, defaultOrigin, renameFaults } from "./configuration.ts"
 import { factLines } from "./fact-lines.ts"
+import { createFarewell } from "./farewell.ts"
 import { removeInboxKey, writeInboxKey } from "./inbox-key.ts"
 import { createListener } from "./listener.ts"
 import { createOperator } from "./operator.ts"
@@ -45,7 +46,10 @@ export interface Service {
   readonly jwksPath: string
   /** The development inbox's address with its key; undefined when there is none. */
   readonly inbox: string | undefined
-  /** Accepts nothing new, lets what is in flight finish for at most 10 s, closes the store. May be called twice. */
+  /**
+   * Tells whoever asks /readyz that it leaves, then accepts nothing new, lets what is in flight finish for at most 10 s, and
+   * closes the store. May be called twice.
+   */
   stop(): Promise<void>
 }
 
@@ -120,6 +124,7 @@ async function build(
     await latch.close()
     throw error
   })
+  const farewell = createFarewell(server)
   const routes = createRoutes({
     origin,
     version: input.version,
@@ -143,10 +148,14 @@ async function build(
             commandLine: input.commandLine,
           }),
     jwksPath: JWKS_PATH,
-    ready: async () => stopping === undefined && (await latch.ready()),
+    ready: async () => {
+      farewell.noteAsked()
+      return stopping === undefined && (await latch.ready())
+    },
   })
   const stop = async (): Promise<void> => {
     certificate?.stop()
+    await farewell.wait()
     await Promise.all([drain(server), redirect === undefined ? undefined : drain(redirect.server)])
     removeInboxKey(inboxKeyFile)
     await latch.close()

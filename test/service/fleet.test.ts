@@ -118,8 +118,7 @@ class Balancer {
         },
       )
       outgoingRequest.once("error", (error: NodeJS.ErrnoException) => {
-        const unanswered = incoming.method === "GET" && !outgoing.headersSent
-        if (error.code === "ECONNREFUSED" || unanswered) return resolve("unreachable")
+        if (error.code === "ECONNREFUSED") return resolve("unreachable")
         if (!outgoing.headersSent) outgoing.writeHead(502)
         outgoing.end()
         resolve("broken")
