@@ -11,12 +11,15 @@ import { insertSession, replaceSession } from "./sessions.ts"
 
 const FIND = sql`SELECT * FROM nightlatch.identity WHERE issuer = $1 AND subject = $2`
 const LIST = sql`SELECT * FROM nightlatch.identity WHERE account_id = $1 ORDER BY created_at, id`
-/** Waits for another transaction that inserts the same identity, and yields to it if it commits. */
+/**
+ * Waits for another transaction that inserts the same identity, and yields to it if it commits. Without a named constraint,
+ * since of two that are the same in every column either index may be the first to notice.
+ */
 const INSERT = sql`
   INSERT INTO nightlatch.identity
     (issuer, subject, id, account_id, provider, email, tokens, created_at, last_used_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-  ON CONFLICT (issuer, subject) DO NOTHING`
+  ON CONFLICT DO NOTHING`
 const USE = sql`
   UPDATE nightlatch.identity SET last_used_at = $1, tokens = coalesce($2, tokens)
   WHERE issuer = $3 AND subject = $4 AND account_id = $5`
