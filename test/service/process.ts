@@ -67,15 +67,19 @@ export function command(
   })
 }
 
-/** Starts the service and waits until it is ready. */
+/**
+ * Starts the service and waits until it is ready.
+ * @param main the command line of another version
+ */
 export async function serve(
   folder: string,
   words: readonly string[] = [],
   environment: Environment = {},
+  main: string = MAIN,
 ): Promise<Running> {
   const port = await freePort()
   const output = { text: "" }
-  const child = spawn(process.execPath, [MAIN, "serve", ...words], {
+  const child = spawn(process.execPath, [main, "serve", ...words], {
     cwd: folder,
     env: { ...inherited, PORT: String(port), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
