@@ -46,8 +46,8 @@ else
         NIGHTLATCH_DATABASE: database.service,
         NIGHTLATCH_TOLERATED_DELAY: "0",
       }
-      before3("migrate")
-      before3("user", "create", EMAIL, "--password-stdin")
+      runPrevious("migrate")
+      runPrevious("user", "create", EMAIL, "--password-stdin")
       older = await serve(folder.path, [], environment, main)
       early = await signIn(older)
     })
@@ -58,7 +58,7 @@ else
     })
 
     /** A command of the version before, as the owner of the tables. */
-    function before3(...words: readonly string[]): void {
+    function runPrevious(...words: readonly string[]): void {
       execFileSync(process.execPath, [main, ...words], {
         cwd: folder.path,
         env: { PATH: process.env.PATH, ...environment, NIGHTLATCH_DATABASE: database.owner },
