@@ -57,19 +57,40 @@ export function report(error: unknown): number {
     return error.exitCode
   }
   if (error instanceof Error && error.name === "UnavailableError") {
-    write(`${paint("red", "error:")} ${printable(error.message + reasonOf(error.cause))}`)
+    const { reason, fix } = reasonOf(error.cause)
+    write(`${paint("red", "error:")} ${printable(error.message + reason)}`)
+    if (fix !== undefined) write(`  ${paint("green", "→")} ${printable(withOwnCommand(fix))}`)
     return 1
   }
   console.error(error)
   return 1
 }
 
+const DATABASE = "Look at NIGHTLATCH_DATABASE (or --database, or the file of NIGHTLATCH_DATABASE_FILE)."
+
+/** The failures of a first try, in words. Of PostgreSQL: https://www.postgresql.org/docs/15/errcodes-appendix.html */
+const REASONS: Readonly<Record<string, readonly [reason: string, fix: string]>> = {
+  ECONNREFUSED: ["nothing listens at its address", `Start the server, or mend host and port. ${DATABASE}`],
+  ENOTFOUND: ["the name of its host is not known", DATABASE],
+  EAI_AGAIN: ["the name of its host could not be looked up", DATABASE],
+  ETIMEDOUT: ["its host does not answer", `A firewall between? ${DATABASE}`],
+  "28000": ["the server does not take this role", `Make it, or mend the URL. ${DATABASE}`],
+  "28P01": ["the server does not take this password", `In a URL it is percent-encoded. ${DATABASE}`],
+  "3D000": ["there is no database of that name", `Make it (CREATE DATABASE …), or mend the URL. ${DATABASE}`],
+  "42501": [
+    "the role of the URL may not do this",
+    "Use the URL of the role that owns the tables: nightlatch migrate --roles tells of both.",
+  ],
+}
+
 /** What SQLite or the system says in fixed words: a whole message could hold a value. */
-function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown): { readonly reason: string; readonly fix?: string } {
   const { errstr, code } = (typeof cause === "object" && cause !== null ? cause : {}) as Record<
     string,
     unknown
   >
+  const told = typeof code === "string" ? REASONS[code] : undefined
+  if (told !== undefined) return { reason: `: ${told[0]} (${code})`, fix: told[1] }
   const reason = errstr ?? code
-  return typeof reason === "string" ? `: ${reason}` : ""
+  return { reason: typeof reason === "string" ? `: ${reason}` : "" }
 }

@@ -61,11 +61,11 @@ function linesOf({ kept, carriedOver }: Restored): string[] {
     ["has another address since, disabled here: enable it when you know whose the mailbox is", moved],
     ["has another password since, has none here: its owner resets it by mail", passwords],
     ["lost roles since, lost here too", roles],
-    ["made since, not in the backup", made],
+    ["made since, not in the backup: lost, and has to be made again", made],
   ]
   return [
     ...where,
-    "Carried over from it:",
+    "What had changed there since:",
     ...told.flatMap(([what, emails]) => emails.map((email) => `  ${printable(email)}: ${what}`)),
     ...(told.every(([, emails]) => emails.length === 0) ? ["  nothing had changed."] : []),
   ]

@@ -5,6 +5,7 @@ import { systemClock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
 import type { Logger } from "../core/logger.ts"
 import { MisuseError } from "../core/misuse.ts"
+import { UnavailableError } from "../core/unavailable.ts"
 import type { InboxMail } from "../flows/mail/index.ts"
 import { type Latch, nightlatch } from "../index.ts"
 import { type ChecklistRow, readChecklist } from "../latch/checklist.ts"
@@ -82,7 +83,8 @@ export async function startService(input: ServiceInput): Promise<Service> {
     server.close()
     server.closeAllConnections()
     if (error instanceof MisuseError) throw new MisuseError(renameFaults(error.faults, configuration.sources))
-    logger.error({ err: error }, "the service could not start")
+    // What is not there yet is told by whoever started us; a stack would hide it.
+    if (!(error instanceof UnavailableError)) logger.error({ err: error }, "the service could not start")
     throw error
   }
 }

@@ -1,7 +1,7 @@
 /** What docs/disaster.md says about secrets and the database, played with its own commands: lost, leaked, stolen. */
 import assert from "node:assert/strict"
 import { execFile } from "node:child_process"
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { afterEach, describe, it } from "node:test"
@@ -87,8 +87,9 @@ describe("docs/disaster.md", { skip: process.platform === "win32" }, () => {
   it("a leaked secret: one step ends what the thief forges, and every session", async () => {
     open()
     const leaked = generateSecret()
-    writeFileSync(service.path("secret"), `${leaked}\n`, { mode: 0o600 })
-    await service.start({ NIGHTLATCH_SECRET_FILE: "secret" })
+    mkdirSync(service.path("data"), { mode: 0o700 })
+    writeFileSync(service.path("data/secret"), `${leaked}\n`, { mode: 0o600 })
+    await service.start({ NIGHTLATCH_SECRET_FILE: "data/secret" })
     await service.create("ada")
     const cookie = await service.signIn("ada")
     const forged = forge(leaked, service.origin(), cookie)
@@ -105,7 +106,7 @@ describe("docs/disaster.md", { skip: process.platform === "win32" }, () => {
     const { keys } = JSON.parse((await ask(service.port(), "/.well-known/jwks.json")).text)
     assert.equal(keys.length, 1)
     const line = `keys list --origin ${service.origin()}`
-    const listed = await service.run(line, "", { NIGHTLATCH_SECRET_FILE: "secret" })
+    const listed = await service.run(line, "", { NIGHTLATCH_SECRET_FILE: "data/secret" })
     assert.match(listed.out, /1 of 1[\s\S]*There is one secret, and all instances have it/)
     assert.match(service.output(), /whatever a removed secret signed is refused/)
     const events = await service.events()

@@ -329,7 +329,7 @@ describe("a running service", { skip }, () => {
     const folder = folderOf()
     const ran = await command(folder, ["serve", "--port", "0"], "", { NIGHTLATCH_SECRET_COMMAND: "cat none" })
     assert.equal(ran.code, 1)
-    assert.match(ran.error, /error: the command ended with exit code 1/)
+    assert.match(ran.error, /error: NIGHTLATCH_SECRET_COMMAND: the command ended with exit code 1/)
     assert.doesNotMatch(ran.error + ran.out, /No such file/)
   })
 })

@@ -3,6 +3,7 @@ import { resolve } from "node:path"
 import * as z from "zod"
 import type { SecretSource } from "../../checklist/secret/index.ts"
 import { Faults, MisuseError, readBySchema } from "../../core/misuse.ts"
+import { UnavailableError } from "../../core/unavailable.ts"
 import { type Environment, readNamedFile } from "../environment.ts"
 import { splitSecrets } from "../settings.ts"
 import { runCommand } from "./command.ts"
@@ -32,6 +33,24 @@ export interface SecretPlace {
 const NONE: SecretPlace = { source: undefined, ask: undefined }
 
 export function readSecretPlace(input: SecretPlaceInput): SecretPlace {
+  const { source, ask } = findPlace(input)
+  return { source, ask: ask === undefined || source === undefined ? ask : named(source, ask) }
+}
+
+/** A failure tells whose it is: a person who reads it has set several things. */
+function named(source: string, ask: SecretSource): SecretSource {
+  return async (signal) => {
+    try {
+      return await ask(signal)
+    } catch (error) {
+      throw error instanceof UnavailableError
+        ? new UnavailableError(`${source}: ${error.message}`, error.cause)
+        : error
+    }
+  }
+}
+
+function findPlace(input: SecretPlaceInput): SecretPlace {
   const { values, sources, files, faults } = input
   const vault = [...sources.keys()].find((key) => key === "vault" || key.startsWith("vault."))
   const given = ["secret", "secretCommand", ...(vault === undefined ? [] : [vault])].flatMap((key) => {

@@ -3,6 +3,7 @@ import { silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { type Statement, sql } from "../../core/statement.ts"
 import { readConnection } from "./connection.ts"
+import { sqlStateOf } from "./failure.ts"
 import { createPool, type Pool } from "./pool.ts"
 
 const IN_USE = sql`
@@ -15,6 +16,9 @@ const SET_ASIDE = sql`ALTER SCHEMA nightlatch RENAME TO nightlatch_before_restor
 const REMOVE = sql`DROP SCHEMA IF EXISTS nightlatch CASCADE`
 const PUT_BACK = sql`ALTER SCHEMA nightlatch_before_restore RENAME TO nightlatch`
 
+/** https://www.postgresql.org/docs/15/errcodes-appendix.html */
+const INSUFFICIENT_PRIVILEGE = "42501"
+
 /** Name of the schema in which the rows that were there are kept. */
 export const KEPT_SCHEMA = "nightlatch_before_restore"
 
@@ -22,7 +26,7 @@ export const KEPT_SCHEMA = "nightlatch_before_restore"
  * Sets the schema aside while something else is put in its place, and back when that fails.
  * @param restore puts a schema `nightlatch` there
  * @returns whether there was one to keep
- * @throws MisuseError `store.in_use`, `store.kept_before`
+ * @throws MisuseError `store.in_use`, `store.kept_before`, `store.no_right`
  */
 export async function replaceSchema(
   input: { readonly driver: typeof pg; readonly url: string },
@@ -35,7 +39,11 @@ export async function replaceSchema(
     if (present === true) {
       await refuseWhileInUse(pool)
       if (kept === true) throw keptBefore()
-      await pool.transaction((db) => db.run(SET_ASIDE))
+      await pool
+        .transaction((db) => db.run(SET_ASIDE))
+        .catch((error: unknown) => {
+          throw sqlStateOf(error) === INSUFFICIENT_PRIVILEGE ? mayNotRestore() : error
+        })
     }
     try {
       await restore()
@@ -60,6 +68,17 @@ async function refuseWhileInUse(pool: Pool): Promise<void> {
       path: "database",
       problem: "a Nightlatch service is connected to the database",
       fix: "Stop every instance, then restore.",
+    },
+  ])
+}
+
+function mayNotRestore(): MisuseError {
+  return new MisuseError([
+    {
+      code: "store.no_right",
+      path: "database",
+      problem: "the role of the URL may not make a schema in this database, which a restore does",
+      fix: "As administrator of the server: GRANT CREATE ON DATABASE … TO nightlatch_owner; then restore with that role's URL.",
     },
   ])
 }

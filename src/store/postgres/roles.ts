@@ -11,6 +11,8 @@ CREATE ROLE nightlatch_service LOGIN;
 ALTER ROLE nightlatch_service SET statement_timeout = '5s';
 ALTER ROLE nightlatch_service SET idle_in_transaction_session_timeout = '10s';
 
+-- A restore sets the schema aside and makes another.
+DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO nightlatch_owner', current_database()); END $$;
 CREATE SCHEMA nightlatch AUTHORIZATION nightlatch_owner;
 GRANT USAGE ON SCHEMA nightlatch TO nightlatch_service;
 ALTER DEFAULT PRIVILEGES FOR ROLE nightlatch_owner IN SCHEMA nightlatch
