@@ -37,6 +37,8 @@ export interface Facts {
     readonly foreign: number
   }
   readonly emailLink: {
+    /** Attempts to send a mail that failed since the last one that did not. */
+    readonly failedInARow: number
     readonly enabled: boolean
     readonly registers: boolean
     readonly lifetimeSeconds: number

@@ -3,6 +3,7 @@ import { BLOCKLIST_SIZE } from "../checklist/password/index.ts"
 import type { Overlooked } from "../checklist/proxy/index.ts"
 import type { Limiter, SharedLimiter } from "../checklist/rate-limit/index.ts"
 import type { Facts } from "../core/facts.ts"
+import type { Mailer } from "../flows/mail/index.ts"
 import type { StoreFacts } from "../store/store.ts"
 import type { Policies } from "./policy.ts"
 
@@ -20,6 +21,7 @@ export function readFacts(input: {
   readonly limited: boolean
   readonly instances: Facts["instances"]
   readonly overlooked: Overlooked
+  readonly mailer: Pick<Mailer, "failedInARow">
   readonly renewal: Facts["secret"]["renewal"]
 }): Facts {
   const { policies, store, limiter } = input
@@ -56,6 +58,7 @@ export function readFacts(input: {
       foreign: input.foreignHashes,
     },
     emailLink: {
+      failedInARow: input.mailer.failedInARow,
       enabled: policies.emailLink.enabled,
       registers: policies.emailLink.registers && (policies.given.registration ?? "open") === "open",
       lifetimeSeconds: policies.emailLink.lifetimeMs / 1000,

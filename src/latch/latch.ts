@@ -319,6 +319,7 @@ export async function compose(policies: Policies, engine: Store): Promise<Latch>
         limited,
         instances: instances.facts(),
         overlooked,
+        mailer,
         renewal: secrets.describe(),
       })
     let closing: Promise<void> | undefined

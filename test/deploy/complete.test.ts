@@ -190,6 +190,22 @@ withPrograms("the checklist of a whole deployment", programs, () => {
     })
   })
 
+  it("without a mail server: sign-in by mail, once so many mails in a row did not get out", async () => {
+    await running({}, async () => {
+      for (const name of ["ada", "bob", "eve"]) {
+        const asked = {
+          port: edge.https,
+          ca: root,
+          path: "/auth/register",
+          json: { email: `${name}@example.com` },
+        }
+        assert.equal((await visit(asked)).status, 202)
+      }
+      await until(async () => (await stateOf("email-link")) !== "holds")
+      assertOnly(await throughNginx(), "email-link", "weakened", /the last \d+ attempts failed/)
+    })
+  })
+
   it("beside an instance with another secret: the secrets", async () => {
     await running({}, async () => {
       const other = { ...usual, NIGHTLATCH_SECRET: generateSecret(), PORT: String(await freePort()) }

@@ -115,9 +115,14 @@ describe("the options", () => {
 describe("the line of the checklist", () => {
   const facts = (emailLink: Facts["emailLink"]): Facts => ({ emailLink }) as Facts
   it("tells whether it is on and for whom", () => {
-    const on = state(facts({ enabled: true, registers: true, lifetimeSeconds: 600 }))
+    const on = state(facts({ enabled: true, registers: true, lifetimeSeconds: 600, failedInARow: 2 }))
     assert.equal(on.state, "holds")
     assert.match(on.why, /new addresses.*10 minutes/)
-    assert.match(state(facts({ enabled: false, registers: true, lifetimeSeconds: 600 })).why, /Switched off/)
+    assert.match(
+      state(facts({ enabled: false, registers: true, lifetimeSeconds: 600, failedInARow: 0 })).why,
+      /Switched off/,
+    )
+    const broken = state(facts({ enabled: false, registers: true, lifetimeSeconds: 600, failedInARow: 3 }))
+    assert.deepEqual([broken.state, /the last 3 attempts failed/.test(broken.why)], ["weakened", true])
   })
 })

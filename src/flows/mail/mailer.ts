@@ -45,6 +45,8 @@ export interface Mailer {
   /** Something was put into the outbox: look soon, but after the answer. */
   wake(): void
   start(): void
+  /** Attempts that failed since the last mail got out. */
+  readonly failedInARow: number
   /** Waits for the mails under way, at most 5 s. */
   stop(): Promise<void>
 }
@@ -73,6 +75,7 @@ export function createMailer(input: {
   /** The last look found as many as there was room for. */
   let more = false
   let stopped = false
+  let failedInARow = 0
 
   async function deliver(mail: ClaimedMail): Promise<void> {
     const secrets = FLOW_PURPOSES.has(mail.purpose) ? await makeFlowSecrets(mail) : await makeLink(mail)
@@ -104,7 +107,9 @@ export function createMailer(input: {
   async function attempt(mail: ClaimedMail): Promise<void> {
     try {
       await endsIn(deliver(mail), (late) => setTimeout(late, ATTEMPT_MS).unref())
+      failedInARow = 0
     } catch (error) {
+      failedInARow++
       const delayMs = RETRY_MS[mail.attempts - 1]
       logger.warn(
         {
@@ -169,6 +174,9 @@ export function createMailer(input: {
   }
 
   return {
+    get failedInARow() {
+      return failedInARow
+    },
     wake() {
       if (!stopped) setImmediate(look)
     },
