@@ -6,6 +6,7 @@
  * The secret key stands in the body of that one request and nowhere else; the visitor's address is not told.
  * Source: Cloudflare Turnstile, server-side validation; hCaptcha, verify the user response server side.
  */
+import { networkCode, readBounded, TooLarge } from "../../core/answer-body.ts"
 import { parseStrictJsonBytes } from "../../core/json.ts"
 import type { Ticket } from "./ticket.ts"
 import type { Widget } from "./widget.ts"
@@ -63,14 +64,7 @@ export function createSiteVerify(input: {
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
     })
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of response.body ?? []) {
-      size += chunk.byteLength
-      if (size > MOST_BYTES) throw new TooLarge()
-      chunks.push(chunk)
-    }
-    return { status: response.status, bytes: Buffer.concat(chunks) }
+    return { status: response.status, bytes: await readBounded(response, MOST_BYTES) }
   }
 
   return {
@@ -131,14 +125,9 @@ function down(why: string): SiteVerdict {
   return { kind: "down", why }
 }
 
-class TooLarge extends Error {}
-
 function reasonOf(error: unknown): string {
   if (error instanceof TooLarge) return `it answers with more than ${MOST_BYTES} bytes`
   if (error instanceof Error && error.name === "TimeoutError") return "it does not answer in time"
-  const cause = error instanceof Error ? error.cause : undefined
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  return typeof code === "string" && /^[A-Z0-9_]{1,60}$/.test(code)
-    ? `it cannot be reached (${code})`
-    : "it cannot be reached"
+  const code = networkCode(error)
+  return code === undefined ? "it cannot be reached" : `it cannot be reached (${code})`
 }

@@ -5,6 +5,7 @@
  * loopback service), a bounded number at once. Whatever fails is `UnavailableError`, with no body, header or query in it.
  * Source: RFC 9700, 4.11 and 4.12 (redirects), ASVS 13.1.3, 15.2.2.
  */
+import { networkCode, readBounded, TooLarge } from "../../core/answer-body.ts"
 import { isLoopback } from "../../core/loopback.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
 
@@ -69,27 +70,17 @@ export function mayAsk(url: URL, insecure: boolean): boolean {
 
 /** The same answer with its body in memory, and only the headers that decide anything. */
 async function readWhole(response: Response): Promise<Response> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > MOST_BYTES) throw new TooLarge()
-    chunks.push(chunk)
-  }
+  const bytes = await readBounded(response, MOST_BYTES)
   const headers = new Headers()
   for (const name of ["content-type", "www-authenticate"]) {
     const value = response.headers.get(name)
     if (value !== null) headers.set(name, value)
   }
   // A 204 and its like must not have a body.
-  return new Response(size === 0 ? null : Buffer.concat(chunks), { status: response.status, headers })
+  return new Response(bytes.length === 0 ? null : bytes, { status: response.status, headers })
 }
-
-class TooLarge extends Error {}
 
 function reasonOf(error: unknown): string {
   if (error instanceof TooLarge) return `more than ${MOST_BYTES} bytes`
-  const cause = error instanceof Error ? error.cause : undefined
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  return typeof code === "string" && /^[A-Z0-9_]{1,60}$/.test(code) ? code : "the request failed"
+  return networkCode(error) ?? "the request failed"
 }
