@@ -176,11 +176,18 @@ export type RefreshVerdict =
   | "ended"
   | "unknown"
 
+/** What tokens are issued from: the hottest answer of a store carries nothing else. */
+export type TokenSession = Pick<
+  StoredSession,
+  "id" | "accountId" | "absoluteEnd" | "idleEnd" | "transport" | "persistent" | "authenticatedAt" | "methods"
+>
+export type TokenAccount = Pick<Account, "id" | "roles" | "epoch">
+
 export type RefreshResult =
   | {
       readonly verdict: "rotated" | "coalesced" | "retry"
-      readonly session: StoredSession
-      readonly account: Account
+      readonly session: TokenSession
+      readonly account: TokenAccount
       readonly salt: Uint8Array
       readonly currentHash: Uint8Array
       /** The store's clock at the decision. */

@@ -142,11 +142,12 @@ withDatabase("postgres: sessions at the same moment", (url) => {
       assert.equal(results.filter(({ verdict }) => verdict === "rotated").length, 1)
       const successors = new Set(
         results.map((result) => {
-          assert.ok("currentHash" in result && result.session.generation === 2, result.verdict)
+          assert.ok("currentHash" in result, result.verdict)
           return `${Buffer.from(result.currentHash).toString("hex")} ${Buffer.from(result.salt).toString("hex")}`
         }),
       )
       assert.equal(successors.size, 1)
+      assert.equal((await pick(round).findSession(session.id))?.generation, 2)
     }
   })
 
@@ -387,12 +388,13 @@ withDatabase("postgres: sessions at the same moment", (url) => {
     assert.ok(rotations <= 1, "one token had two successors")
     const row = await pick(0).findSession(session.id)
     assert.equal(row?.generation, 3 + rotations)
-    const successors = results.flatMap((each) =>
-      "currentHash" in each && each.session.generation === 4
-        ? [Buffer.from(each.currentHash).toString("hex")]
-        : [],
+    // A retry of the parent is given the third generation once more.
+    const answered = results.flatMap((each) =>
+      "currentHash" in each ? [Buffer.from(each.currentHash).toString("hex")] : [],
     )
-    assert.ok(new Set(successors).size <= 1, "one token had two successors")
+    const successors = new Set(answered)
+    successors.delete(Buffer.from(hashes[2] ?? bytes()).toString("hex"))
+    assert.ok(successors.size <= 1, "one token had two successors")
     const alarms = results.filter(({ verdict }) => verdict === "reuse" || verdict === "late-parent").length
     const types = await eventsOf(accountId)
     assert.equal(types.filter((type) => type === "session.reuse").length, alarms)

@@ -11,6 +11,8 @@ import type {
   RefreshResult,
   Store,
   StoredSession,
+  TokenAccount,
+  TokenSession,
 } from "../../store/store.ts"
 import type { SessionPolicy } from "./options.ts"
 import {
@@ -42,8 +44,8 @@ export interface Issued {
   readonly refresh?: string
   /** For the refresh cookie: seconds to the nearer of the idle and the absolute end. */
   readonly refreshMaxAgeSeconds: number
-  readonly session: StoredSession
-  readonly account: Account
+  readonly session: TokenSession
+  readonly account: TokenAccount
 }
 
 export interface Refreshed extends Issued {
@@ -112,7 +114,7 @@ export function createSessions(input: {
   const { policy, store, tokens, revocations, logger } = input
   const rootsNow = pairKeys(input.ring)
 
-  function issue(session: StoredSession, account: Account, now: number): Issued {
+  function issue(session: TokenSession, account: TokenAccount, now: number): Issued {
     const end = Math.min(session.idleEnd, session.absoluteEnd)
     return {
       access: tokens.issue({
