@@ -11,50 +11,45 @@ import { insertMail } from "./mail.ts"
 import type { Pool } from "./pool.ts"
 
 /**
- * The decision and the rotation in one statement, without a lock for the answers that write nothing. The verdict comes from
- * the statement's snapshot; the update compares and swaps, and what another transaction has changed or revoked meanwhile it
- * waits for and then finds changed: `moved` is false, and everything is asked again. `counted_from` is the moment both windows count
- * from: the start of the process ($8), if that is after the rotation and less than five minutes after it.
- * Each column costs both sides with each answer: here are those that tokens are issued from.
+ * Rotates, and answers with what tokens are issued from, if that is the decision: nearly every presentation ends here, so its
+ * case stands by itself. What another transaction changes or revokes meanwhile the update waits for and then finds changed.
  */
-const PRESENT = sql`
-  WITH clock AS MATERIALIZED (SELECT nightlatch.now_ms() AS now),
-  presented AS (
-    SELECT clock.now, account_id, session.created_at, rotated_at, revoked_at, idle_end, absolute_end, generation,
-      current_hash, previous_hash, salt, persistent, authenticated_at, methods, account.roles, account.epoch,
-      account.id IS NULL OR account.disabled_at IS NOT NULL AS closed,
-      CASE WHEN $8::bigint > rotated_at AND $8 - rotated_at < 300000 THEN $8 ELSE rotated_at END AS counted_from
-    FROM clock CROSS JOIN nightlatch.session LEFT JOIN nightlatch.account ON account.id = session.account_id
+const ROTATE = sql`
+  UPDATE nightlatch.session
+  SET generation = generation + 1, previous_hash = current_hash, current_hash = $7, salt = $8, rotated_at = clock.now,
+    idle_end = clock.now + $9::bigint
+  FROM (SELECT nightlatch.now_ms() AS now OFFSET 0) AS clock, nightlatch.account
+  WHERE session.id = $1 AND transport = $2 AND generation = $3 AND current_hash = $4
+    AND account.id = account_id AND disabled_at IS NULL
+    AND revoked_at IS NULL AND clock.now < idle_end AND clock.now < absolute_end
+    AND greatest(session.created_at, rotated_at) <= clock.now + 60000
+    AND (rotated_at IS NULL OR clock.now
+      - CASE WHEN $6::bigint > rotated_at AND $6 - rotated_at < 300000 THEN $6 ELSE rotated_at END >= $5::bigint)
+  RETURNING account_id, absolute_end, idle_end, persistent, authenticated_at, methods, roles, epoch, clock.now`
+
+/**
+ * The decision for every other presentation, without a lock. `counted_from` is the moment both windows count from: the start
+ * of the process ($6), if that is after the rotation and less than five minutes after it.
+ */
+const DECIDE = sql`
+  SELECT account_id, absolute_end, idle_end, persistent, authenticated_at, methods, roles, epoch, now, current_hash, salt,
+    CASE
+      WHEN greatest(created_at, rotated_at) > now + 60000 THEN 'future'
+      WHEN closed OR revoked_at IS NOT NULL OR now >= idle_end OR now >= absolute_end THEN 'ended'
+      WHEN generation = $3::bigint AND current_hash = $4::bytea THEN
+        CASE WHEN rotated_at IS NOT NULL AND now - counted_from < $5::bigint THEN 'coalesced' ELSE 'rotated' END
+      WHEN generation = $3 + 1 AND previous_hash = $4 THEN
+        CASE WHEN $7::bigint > 0 AND now - counted_from <= $7 THEN 'retry' ELSE 'late-parent' END
+      WHEN generation > $3 + 1 THEN 'reuse'
+      ELSE 'rollback'
+    END AS verdict
+  FROM (
+    SELECT session.*, clock.now, roles, epoch, account.id IS NULL OR account.disabled_at IS NOT NULL AS closed,
+      CASE WHEN $6::bigint > rotated_at AND $6 - rotated_at < 300000 THEN $6 ELSE rotated_at END AS counted_from
+    FROM (SELECT nightlatch.now_ms() AS now OFFSET 0) AS clock
+    CROSS JOIN nightlatch.session LEFT JOIN nightlatch.account ON account.id = session.account_id
     WHERE session.id = $1 AND session.transport = $2
-  ),
-  decided AS MATERIALIZED (
-    SELECT *,
-      CASE
-        WHEN greatest(created_at, rotated_at) > now + 60000 THEN 'future'
-        WHEN closed OR revoked_at IS NOT NULL OR now >= idle_end OR now >= absolute_end THEN 'ended'
-        WHEN generation = $3::bigint AND current_hash = $4::bytea THEN
-          CASE WHEN rotated_at IS NOT NULL AND now - counted_from < $6::bigint THEN 'coalesced' ELSE 'rotated' END
-        WHEN generation = $3 + 1 AND previous_hash = $4 THEN
-          CASE WHEN $5::bigint > 0 AND now - counted_from <= $5 THEN 'retry' ELSE 'late-parent' END
-        WHEN generation > $3 + 1 THEN 'reuse'
-        ELSE 'rollback'
-      END AS verdict
-    FROM presented
-  ),
-  moved AS (
-    UPDATE nightlatch.session
-    SET generation = session.generation + 1, previous_hash = session.current_hash, current_hash = $9, salt = $10,
-      rotated_at = decided.now, idle_end = decided.now + $7::bigint
-    FROM decided
-    WHERE decided.verdict = 'rotated' AND $9::bytea IS NOT NULL
-      AND session.id = $1 AND session.generation = $3 AND session.current_hash = $4 AND session.revoked_at IS NULL
-    RETURNING session.id
-  )
-  SELECT account_id, absolute_end, idle_end, persistent, authenticated_at, methods, roles, epoch, now,
-    verdict, EXISTS (SELECT FROM moved) AS moved,
-    CASE WHEN verdict <> 'rotated' THEN current_hash END AS current_hash,
-    CASE WHEN verdict <> 'rotated' THEN salt END AS salt
-  FROM decided`
+  ) AS presented`
 const LOCK = sql`SELECT account_id FROM nightlatch.session WHERE id = $1 FOR UPDATE`
 const REVOKE = sql`
   UPDATE nightlatch.session SET revoked_at = $1, reason = $2, revoked_xid = pg_current_xact_id() WHERE id = $3`
@@ -64,29 +59,24 @@ const RACES = 5
 
 /** What the decision looks at. */
 type Question = Parameters<Store["peekRefresh"]>[0]
-type Next = Pick<RefreshPresentation, "nextHash" | "nextSalt" | "idleMs">
 type Passing = "rotated" | "coalesced" | "retry"
 type Decided = Row & {
   /** `future`: the session lies in it, because the database's clock went back. */
   readonly verdict: RefreshVerdict | "future"
 }
 
-/** @param next without it nothing is written */
-async function decide(db: Executor, input: Question, next?: Next): Promise<Decided | undefined> {
-  const row = await db.first(
-    PRESENT,
+const aboutOf = (input: Question) =>
+  [
     toBlob(input.sessionId),
     input.transport,
     input.generation,
     input.hash,
-    input.graceMs,
     input.minRotateMs,
-    next?.idleMs ?? 0,
     input.readyAt,
-    next?.nextHash ?? null,
-    next?.nextSalt ?? null,
-  )
-  return row as Decided | undefined
+  ] as const
+
+async function decide(db: Executor, input: Question): Promise<Decided | undefined> {
+  return (await db.first(DECIDE, ...aboutOf(input), input.graceMs)) as Decided | undefined
 }
 
 /** The decision without its consequences. */
@@ -114,12 +104,19 @@ export async function presentRefresh(
   logger: Logger,
 ): Promise<RefreshResult> {
   for (let race = 0; race < RACES; race++) {
-    const row = await decide(pool.db, input, input)
+    const rotated = await pool.db.first(
+      ROTATE,
+      ...aboutOf(input),
+      input.nextHash,
+      input.nextSalt,
+      input.idleMs,
+    )
+    if (rotated !== undefined) return pass(rotated, "rotated", input)
+    const row = await decide(pool.db, input)
     if (row === undefined) return { verdict: "unknown" }
     switch (row.verdict) {
       case "rotated":
-        if (row.moved !== true) continue
-        return pass(row, row.verdict, input)
+        continue
       case "coalesced":
       case "retry":
         return pass(row, row.verdict, input)
@@ -170,14 +167,14 @@ async function revoke(
 }
 
 function pass(row: Row, verdict: Passing, input: RefreshPresentation): RefreshResult {
-  const [now, rotated, accountId] = [Number(row.now), verdict === "rotated", readId(row.account_id)]
+  const [rotated, accountId] = [verdict === "rotated", readId(row.account_id)]
   return {
     verdict,
     session: {
       id: input.sessionId,
       accountId,
       absoluteEnd: Number(row.absolute_end),
-      idleEnd: rotated ? now + input.idleMs : Number(row.idle_end),
+      idleEnd: Number(row.idle_end),
       transport: input.transport,
       persistent: row.persistent === true,
       authenticatedAt: Number(row.authenticated_at),
@@ -186,7 +183,7 @@ function pass(row: Row, verdict: Passing, input: RefreshPresentation): RefreshRe
     account: { id: accountId, roles: row.roles as string[], epoch: Number(row.epoch) },
     salt: rotated ? input.nextSalt : readBytes(row.salt),
     currentHash: rotated ? input.nextHash : readBytes(row.current_hash),
-    now,
+    now: Number(row.now),
   }
 }
 
