@@ -59,6 +59,27 @@ withServer("postgres: rate-limit buckets", () => {
     assert.equal((await first().take([waiting])).passed, false)
   })
 
+  it("take one connection for a flood on a single one, and leave the others to whoever else asks", async () => {
+    const flooded = await openPostgres({ url: database.service })
+    const text =
+      "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename <> current_user"
+    const processes = async () => (await ask(database.url, text)).map(({ pid }) => pid)
+    const before = await processes()
+    const one = bucket(rate("5/hour"))
+    const taken = await Promise.all(Array.from({ length: 500 }, () => placeOf(flooded).take([one])))
+    assert.deepEqual(
+      taken.flatMap(({ passed }, at) => (passed ? [at] : [])),
+      [0, 1, 2, 3, 4],
+    )
+    const after = await processes()
+    await flooded.close()
+    assert.ok(after.length > 0)
+    assert.deepEqual(
+      after.filter((pid) => !before.includes(pid)),
+      [],
+    )
+  })
+
   it("tell nothing: a row is an HMAC and a time", async () => {
     await first().take([bucket(rate("5/hour"), "0123456789abcdef")])
     const rows = await ask(

@@ -3,28 +3,73 @@ import { sql } from "../../core/statement.ts"
 import { UnavailableError } from "../../core/unavailable.ts"
 import type { Executor } from "./executor.ts"
 
-const TAKE = sql`
-  SELECT place, passed, at_ms, full_in_ms FROM nightlatch.take_buckets($1, $2, $3) ORDER BY place`
+const TAKE = sql`SELECT passed, at_ms, full_in_ms FROM nightlatch.take_bucket_batch($1, $2, $3, $4, $5)`
 const SINCE_MS = 1_767_225_600_000
+/** Requests in one statement. */
+const MOST = 256
 
-/** One statement, which commits by itself; the table is not in the log of the database, so nobody waits for a disk. */
-export async function takeBuckets(
-  db: Executor,
-  wanted: Parameters<SharedBuckets["take"]>[0],
-): Promise<SharedTake> {
-  const rows = await db.all(
+type Wanted = Parameters<SharedBuckets["take"]>[0]
+
+interface Waiting {
+  readonly wanted: Wanted
+  resolve(take: SharedTake): void
+  reject(error: unknown): void
+}
+
+/**
+ * One statement at a time, which commits by itself; what is wanted meanwhile goes together into the next. So a flood, also one
+ * that hits a single bucket, keeps one connection busy and none waiting for a row, and its cost is shared. The table is not
+ * in the log of the database, so nobody waits for a disk.
+ */
+export function createBuckets(db: Executor): SharedBuckets["take"] {
+  const waiting: Waiting[] = []
+  let busy = false
+
+  async function work(): Promise<void> {
+    busy = true
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, MOST)
+      try {
+        for (const [index, take] of (await takeBatch(db, batch)).entries()) batch[index]?.resolve(take)
+      } catch (error) {
+        for (const each of batch) each.reject(error)
+      }
+    }
+    busy = false
+  }
+
+  return (wanted) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ wanted, resolve, reject })
+      if (!busy) void work()
+    })
+}
+
+async function takeBatch(db: Executor, batch: readonly Waiting[]): Promise<readonly SharedTake[]> {
+  const slots = new Map<string, number>()
+  const places: number[] = []
+  const all = batch.flatMap(({ wanted }) => wanted)
+  for (const { id } of all) {
+    if (!slots.has(id)) slots.set(id, slots.size + 1)
+    places.push(slots.get(id) as number)
+  }
+  const row = await db.first(
     TAKE,
-    wanted.map(({ id }) => Buffer.from(id, "latin1").toString("base64url")),
-    wanted.map(({ intervalMs }) => intervalMs),
-    wanted.map(({ burst }) => burst),
+    [...slots.keys()].map((id) => Buffer.from(id, "latin1").toString("base64url")),
+    batch.map(({ wanted }) => wanted.length),
+    places,
+    all.map(({ intervalMs }) => intervalMs),
+    all.map(({ burst }) => burst),
   )
-  const [first] = rows
-  if (first === undefined || rows.length !== wanted.length) {
+  const passed = row?.passed as readonly boolean[]
+  const fullInMs = row?.full_in_ms as readonly (number | null)[]
+  if (fullInMs?.length !== all.length || fullInMs.includes(null)) {
     throw new UnavailableError("the database does not count every bucket")
   }
-  return {
-    passed: first.passed === true,
-    fullInMs: rows.map((row) => Number(row.full_in_ms)),
-    at: SINCE_MS + Number(first.at_ms),
-  }
+  const left = [...(fullInMs as readonly number[])]
+  return batch.map(({ wanted }, index) => ({
+    passed: passed[index] === true,
+    fullInMs: left.splice(0, wanted.length),
+    at: SINCE_MS + Number(row?.at_ms),
+  }))
 }

@@ -7,7 +7,7 @@ import { hasDefaultPassword } from "../../core/postgres-url.ts"
 import { type Statement, sql } from "../../core/statement.ts"
 import type { Mark, MigrationPlan, RefreshPresentation, Restored, Store } from "../store.ts"
 import * as accounts from "./accounts.ts"
-import { takeBuckets } from "./buckets.ts"
+import { createBuckets } from "./buckets.ts"
 import { type Connection, readConnection } from "./connection.ts"
 import * as change from "./email-change.ts"
 import * as events from "./events.ts"
@@ -277,7 +277,7 @@ function createStore(parts: {
     },
     ping: () => upkeep.ping(pool.db),
     watchRevocations: parts.watch,
-    takeBuckets: single(takeBuckets),
+    takeBuckets: createBuckets(pool.db),
     beat: single(beat),
     leave: single(leave),
     describe: () => ({ database: facts, statements: seen.size }),
