@@ -3,68 +3,18 @@
  * server is the one of DATABASE_URL or at the usual port; a database of its own is made there and dropped.
  */
 import { randomBytes } from "node:crypto"
-import { existsSync } from "node:fs"
 import pg from "pg"
 import { openPostgres } from "../src/store/postgres/index.ts"
-import type { NewSession, Store } from "../src/store/store.ts"
-import { answer, cpuMicroseconds } from "./process.ts"
+import type { Store } from "../src/store/store.ts"
+import { BARE_ROTATION, createDatabase, DAY, signInMany, spentBetween, type Token } from "./database.ts"
+import { answer } from "./process.ts"
 
-const admin = process.env.DATABASE_URL ?? "postgres://postgres@127.0.0.1:5432/postgres"
 const SESSIONS = 2_000
-const DAY = 86_400_000
-const BARE = `
-  UPDATE nightlatch.session SET generation = generation + 1, previous_hash = current_hash, current_hash = $2, salt = $3,
-    rotated_at = nightlatch.now_ms(), idle_end = nightlatch.now_ms() + $4::bigint
-  WHERE id = $1 AND generation = $5 AND current_hash = $6 AND revoked_at IS NULL`
-
-interface Token {
-  readonly id: string
-  readonly bytes: Buffer
-  generation: number
-  hash: Buffer
-}
 
 interface Measured {
   readonly perSecond: number
   /** Processor time for one, in microseconds: of this process, and of the server's where it runs on this machine. */
   readonly cost: number
-}
-
-const name = `nightlatch_bench_${randomBytes(4).toString("hex")}`
-const url = new URL(admin)
-url.pathname = name
-
-async function ask(text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: admin })
-  await client.connect()
-  await client.query(text)
-  await client.end()
-}
-
-async function signIn(store: Store, accountId: string): Promise<Token> {
-  const id = randomBytes(16)
-  const session: NewSession = {
-    id: id.toString("base64url"),
-    hash: randomBytes(32),
-    salt: randomBytes(32),
-    idleMs: DAY,
-    absoluteMs: DAY,
-    transport: "cookie",
-    persistent: true,
-    methods: ["pwd"],
-    client: "Firefox on Linux",
-    addressPrefix: "192.0.2.0/24",
-  }
-  await store.startSession({ accountId, verifiedHash: "hash", session, events: [] })
-  return { id: session.id, bytes: id, generation: 1, hash: session.hash as Buffer }
-}
-
-/** Of the server's processes that work for this database, each by its number: idle ones end meanwhile. */
-async function serverMicroseconds(): Promise<ReadonlyMap<number, number>> {
-  const text = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-  const { rows } = (await clients[0]?.query<{ pid: number }>(text)) ?? { rows: [] }
-  const local = rows.filter(({ pid }) => existsSync(`/proc/${pid}/stat`))
-  return new Map(local.map(({ pid }) => [pid, cpuMicroseconds(pid)]))
 }
 
 /** Each lane has tokens of its own, and goes round them until the time is over. */
@@ -74,7 +24,7 @@ async function measure(
   milliseconds: number,
   rotate: (token: Token, next: Buffer, lane: number) => Promise<boolean>,
 ): Promise<Measured> {
-  const server = await serverMicroseconds()
+  const server = await database.microseconds()
   const [began, before] = [performance.now(), process.cpuUsage()]
   let count = 0
   await Promise.all(
@@ -92,24 +42,18 @@ async function measure(
   )
   const { user, system } = process.cpuUsage(before)
   const perSecond = (count * 1000) / (performance.now() - began)
-  let total = user + system
-  for (const [pid, spent] of await serverMicroseconds()) total += spent - (server.get(pid) ?? 0)
-  return { perSecond, cost: total / count }
+  return { perSecond, cost: (user + system + spentBetween(server, await database.microseconds())) / count }
 }
 
-await ask(`CREATE DATABASE ${name}`)
+const database = await createDatabase()
 const stores = new Map<number, Store>()
 const clients: pg.Client[] = []
-const tokens: Token[] = []
 for (const lanes of [1, 8, 16])
-  stores.set(lanes, await openPostgres({ url: `${url.href}?pool_size=${lanes}` }))
+  stores.set(lanes, await openPostgres({ url: `${database.url}?pool_size=${lanes}` }))
 const seed = stores.get(16) as Store
-const accountId = randomBytes(16).toString("base64url")
-const about = { passwordHash: "hash", roles: [], verified: true, events: [] }
-await seed.createAccount({ id: accountId, email: "ada@example.com", ...about })
-for (let index = 0; index < SESSIONS; index++) tokens.push(await signIn(seed, accountId))
+const tokens = await signInMany(seed, SESSIONS)
 for (let index = 0; index < 16; index++) {
-  const client = new pg.Client({ connectionString: url.href })
+  const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   clients.push(client)
 }
@@ -125,14 +69,14 @@ answer(async ({ kind, lanes, milliseconds }) => {
       ...[...stores.values()].map((store) => store.close()),
       ...clients.map((each) => each.end()),
     ])
-    await ask(`DROP DATABASE ${name} WITH (FORCE)`)
+    await database.drop()
     return 0
   }
   const store = stores.get(Number(lanes)) as Store
   return measure(tokens, Number(lanes), Number(milliseconds), async (token, next, lane) => {
     if (kind === "bare") {
       const values = [token.bytes, next, next, DAY, token.generation, token.hash]
-      return (await clients[lane]?.query({ name: "bare", text: BARE, values }))?.rowCount === 1
+      return (await clients[lane]?.query({ name: "bare", text: BARE_ROTATION, values }))?.rowCount === 1
     }
     const { verdict } = await store.presentRefresh({
       sessionId: token.id,

@@ -32,6 +32,9 @@ export const median = (values: readonly number[]): number =>
 export const spread = (values: readonly number[]): string =>
   `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`
 
+export const between = (values: readonly number[]): string =>
+  `${median(values).toFixed(2)} (${spread(values)})`
+
 /** A figure without a gate. */
 export const reported = (what: string, value: string): Row => ({ what, value, gate: "", holds: undefined })
 
@@ -39,7 +42,7 @@ export function ratio(what: string, values: readonly number[], gate: number, mor
   const value = median(values)
   return {
     what,
-    value: `${value.toFixed(2)} (${spread(values)})${more}`,
+    value: `${between(values)}${more}`,
     gate: `≥ ${gate}`,
     holds: value >= gate,
   }

@@ -1,7 +1,9 @@
 /** What a request costs: one that is only checked, and one that rotates. */
 import { join } from "node:path"
+import { CONNECTIONS } from "./bare-postgres.ts"
+import { createDatabase, spentBetween } from "./database.ts"
 import { type Child, cpuMicroseconds, LOAD_CORE, SERVER_CORE, start } from "./process.ts"
-import { folder, median, ROUNDS, type Row, ratio, type Value } from "./report.ts"
+import { between, folder, median, ROUNDS, type Row, ratio, reported, type Value } from "./report.ts"
 
 // Half of what the slower side could answer: neither is late, and both are woken as often.
 const PACE = 8
@@ -73,12 +75,61 @@ export async function benchRotation(): Promise<readonly Row[]> {
   const detail = `; ${median(speeds).toFixed(0)} per second, ${batch.toFixed(1)} to a commit`
   return [
     ratio(
-      "rotations over HTTP at 64 clients / the same UPDATE in a loop, FULL, same batch",
-      loop,
+      "rotations over HTTP at 64 clients / bare node:http that signs, updates and shares commits",
+      http,
       0.5,
       detail,
     ),
-    ratio("the same / bare node:http that signs, updates and shares commits", http, 0.5),
+    reported("the same / the UPDATE in a loop, FULL, same batch", between(loop)),
+  ]
+}
+
+/**
+ * The same on PostgreSQL, which has processes of its own: work per CPU of program and server together. With the limits counted
+ * in PostgreSQL, a rotation is two statements.
+ */
+export async function benchRotationPostgres(): Promise<readonly Row[]> {
+  const database = await createDatabase()
+  const url = `${database.url}?pool_size=${CONNECTIONS}`
+  const server = await start("server.ts", ["guarded", url, "0"], SERVER_CORE)
+  const bare = await start("bare-rotation.ts", [url], SERVER_CORE)
+  const statement = await start("postgres.ts", [])
+  const load = await start("load.ts", [], LOAD_CORE)
+  const cost = async (child: Child, port: number, cookies: readonly string[]): Promise<number> => {
+    const [before, own] = [await database.microseconds(), cpuMicroseconds(child.pid)]
+    const question = { kind: "rotate", port, cookies, milliseconds: 3000 }
+    const { rotated } = (await load.ask<Value<{ rotated: number }>>(question)).value
+    const program = cpuMicroseconds(child.pid) - own
+    return (program + spentBetween(before, await database.microseconds())) / rotated
+  }
+  const [costs, http, loop]: number[][] = [[], [], []]
+  for (let round = 0; round <= ROUNDS; round++) {
+    const { port, cookies } = (await server.ask<Value<{ port: number; cookies: string[] }>>({ sessions: 64 }))
+      .value
+    const own = await cost(server, port, cookies)
+    const { port: barePort } = (
+      await bare.ask<Value<{ port: number }>>(await sampleOf(port, cookies[0] ?? ""))
+    ).value
+    const bareCost = await cost(bare, barePort, cookies)
+    const question = { kind: "bare", lanes: CONNECTIONS, milliseconds: 3000 }
+    const floor = (await statement.ask<Value<{ cost: number }>>(question)).value.cost
+    if (round === 0) continue
+    costs?.push(own)
+    http?.push(bareCost / own)
+    loop?.push(floor / own)
+  }
+  await statement.ask({ kind: "end" })
+  await Promise.all([server.stop(), bare.stop(), statement.stop(), load.stop()])
+  await database.drop()
+  const detail = `; ${median(costs ?? []).toFixed(0)} µs, limit included`
+  return [
+    ratio(
+      "PostgreSQL: rotations over HTTP / bare node:http that signs and updates, work per CPU",
+      http ?? [],
+      0.5,
+      detail,
+    ),
+    reported("the same / the UPDATE in a loop", between(loop ?? [])),
   ]
 }
 

@@ -7,7 +7,7 @@ import { guard } from "../src/adapters/node.ts"
 import { generateSecret } from "../src/checklist/secret/index.ts"
 import { compose } from "../src/latch/latch.ts"
 import { readPolicies } from "../src/latch/policy.ts"
-import { openSqlite } from "../src/store/sqlite/index.ts"
+import { openStore } from "../src/store/open.ts"
 import type { Store } from "../src/store/store.ts"
 import { answer } from "./process.ts"
 
@@ -41,11 +41,12 @@ async function serveBare(): Promise<void> {
   })
 }
 
-async function serveGuarded(path: string, delay: string, secret: string): Promise<void> {
+/** @param place a file, or the URL of a PostgreSQL */
+async function serveGuarded(place: string, delay: string, secret: string): Promise<void> {
   const policies = readPolicies({
     origin: ORIGIN,
     secret,
-    database: path,
+    database: place,
     session: { toleratedDelaySeconds: Number(delay) },
     overload: { loopDelayMs: 5_000 },
     rateLimit: {
@@ -64,7 +65,7 @@ async function serveGuarded(path: string, delay: string, secret: string): Promis
     mail: { sendMail: async () => {}, limits: { totalHour: 1_000_000 } },
   })
   const turns = { calls: 0, count: 0, open: false }
-  const store = await openSqlite({ path, exclusive: true })
+  const store = await openStore(policies.database, { exclusive: true })
   const latch = await compose(policies, counting(store, turns))
   const port = await listen(guard(latch))
   answer(async (question) => {
