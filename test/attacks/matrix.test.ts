@@ -1,8 +1,18 @@
-/** Every token that any flow makes, presented to every endpoint with every method and by every transport. */
+/**
+ * Every token that any flow makes, presented to every endpoint with every method and by every transport. On PostgreSQL that is
+ * minutes, and on three instances, which all hear of each change before the next request, many: there a part of the wrong cells
+ * is tried, others each time, and all in the long run.
+ */
 import assert from "node:assert/strict"
+import { createHash, randomInt } from "node:crypto"
 import { after, before, describe, it } from "node:test"
+import { ENGINE } from "../flows/engine.ts"
 import { type Browser, openStage, PASSWORD, type Stage, signUp } from "../flows/stage.ts"
 
+const LONG = process.env.NIGHTLATCH_TEST_SCALE === "long"
+/** Of 256. */
+const TRIED = LONG ? 256 : { sqlite: 256, postgres: 16, fleet: 4 }[ENGINE]
+const SEED = Number(process.env.NIGHTLATCH_TEST_SEED ?? randomInt(2 ** 31))
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
 /** Stands for an id in a path. */
 const SOME_ID = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -20,9 +30,10 @@ const CARRIERS = [
   "query token",
 ] as const
 type Carrier = (typeof CARRIERS)[number]
+type Cell = readonly [token: string, carrier: Carrier, method: string, endpoint: string]
 
 /** Which token does something where: everything else has to be refused or to answer as if nothing had been sent. */
-const RIGHT: readonly [token: string, carrier: Carrier, method: string, endpoint: string][] = [
+const RIGHT: readonly Cell[] = [
   ...(["access", "bearer access"].flatMap((token) =>
     (["access cookie", "bearer"] as const).flatMap((carrier) => [
       [token, carrier, "GET", "/auth/me"] as const,
@@ -47,9 +58,15 @@ const RIGHT: readonly [token: string, carrier: Carrier, method: string, endpoint
   // Pages look: the one tells who asked for the link, the other shows the account to its own browser. Neither gives anything.
   ["link token", "query token", "GET", "/auth/email-link"],
   ["refresh", "refresh cookie", "GET", "/auth/settings"],
-  ["inbox key", "bearer", "GET", "/auth/dev/inbox"],
-  ["inbox key", "query token", "GET", "/auth/dev/inbox"],
+  // Each of several processes has an inbox and a key of its own.
+  ...(ENGINE === "fleet" ? [] : (["bearer", "query token"] as const)).map(
+    (carrier): Cell => ["inbox key", carrier, "GET", "/auth/dev/inbox"],
+  ),
 ]
+
+function isChosen(cell: string): boolean {
+  return TRIED === 256 || (createHash("sha256").update(`${SEED} ${cell}`).digest()[0] ?? 0) < TRIED
+}
 
 describe("every token at every endpoint", () => {
   let stage: Stage
@@ -91,7 +108,7 @@ describe("every token at every endpoint", () => {
       ["reset token", reset],
       ["link token", await stage.tokenFor(email, "email-link")],
       ["link code", await stage.codeFor(email)],
-      ["inbox key", stage.latch.developmentKey ?? ""],
+      ...(ENGINE === "fleet" ? [] : [["inbox key", stage.latch.developmentKey ?? ""] as const]),
     ])
   }
 
@@ -140,8 +157,9 @@ describe("every token at every endpoint", () => {
         ).status
         for (const carrier of CARRIERS) {
           for (const name of tokens.keys()) {
-            cells++
             const cell = [name, carrier, method, endpoint].join(" | ")
+            if (!right.has(cell) && !isChosen(cell)) continue
+            cells++
             const answer = await present(carrier, method, endpoint, tokens.get(name) ?? "")
             assert.ok(answer.status < 500, `${cell}: ${answer.status}`)
             // /orders has no application behind the guard: 404 means that the guard let it through.
@@ -149,7 +167,8 @@ describe("every token at every endpoint", () => {
             if (right.has(cell)) {
               assert.ok(passed, `${cell}: ${answer.status} ${answer.text}`)
               seen.add(cell)
-              tokens = await make()
+              // Reading uses nothing up.
+              if (method !== "GET") tokens = await make()
             } else if (ALWAYS_204.includes(endpoint)) {
               // Always 204, and what it named has ended.
               assert.ok(answer.status === 204 || answer.status >= 400, cell)
@@ -164,9 +183,9 @@ describe("every token at every endpoint", () => {
         }
       }
     }
-    t.diagnostic(`${cells} cells, ${seen.size} of them right`)
+    t.diagnostic(`${cells} cells, ${seen.size} of them right; seed ${SEED}`)
     assert.equal(seen.size, right.size)
-    assert.ok(cells > 3_000)
+    assert.ok(cells > 20_000 * (TRIED / 256))
   })
 
   it("the old tokens of an ended session are nothing anywhere", async () => {
