@@ -1,6 +1,6 @@
 /**
  * The door: `nightlatch(options)` and the public types. Adapters are imported by their own names: `nightlatch/node`,
- * `nightlatch/web`, `nightlatch/hono`.
+ * `nightlatch/web`, `nightlatch/hono`, `nightlatch/express`, `nightlatch/fastify`.
  */
 export {
   type AppleOptions,

@@ -23,13 +23,21 @@ interface GuardedMessage extends IncomingMessage {
  * them on the server, or judge them with `enter`.
  */
 export function guard(latch: Guard, listener: RequestListener = notFound(latch)): RequestListener {
-  return (request, response) => {
-    const head = new NodeHead(request)
-    const wrong = misuseOf(request)
-    const entered = wrong === undefined ? latch.enter(head) : latch.fail(head, wrong)
-    if (entered instanceof Promise) void entered.then((late) => go(latch, late, request, response, listener))
-    else go(latch, entered, request, response, listener)
-  }
+  return (request, response) => enter(latch, request, response, listener)
+}
+
+/** One request: `listener` is called when it has passed. */
+export function enter(
+  latch: Guard,
+  request: IncomingMessage,
+  response: ServerResponse,
+  listener: RequestListener,
+): void {
+  const head = new NodeHead(request)
+  const wrong = misuseOf(request)
+  const entered = wrong === undefined ? latch.enter(head) : latch.fail(head, wrong)
+  if (entered instanceof Promise) void entered.then((late) => go(latch, late, request, response, listener))
+  else go(latch, entered, request, response, listener)
 }
 
 function go(
@@ -67,12 +75,17 @@ export function admit(
 }
 
 /** A body nobody read is not drained: with a large one on the way the connection ends after the answer. */
-function answer(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+export function answer(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
   if (!request.complete && request.headers["transfer-encoding"] !== undefined)
     response.shouldKeepAlive = false
   if (!request.complete && Number(request.headers["content-length"] ?? 0) > 65_536)
     response.shouldKeepAlive = false
   writeReply(response, reply)
+}
+
+/** Whether a guard has passed it. */
+export function isPassed(request: IncomingMessage): boolean {
+  return (request as GuardedMessage)[PASSED] !== undefined
 }
 
 /** What the guard knows of a request it has passed. @throws MisuseError when no guard has */

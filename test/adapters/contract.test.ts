@@ -1,33 +1,32 @@
 import assert from "node:assert/strict"
-import { once } from "node:events"
 import {
   createServer,
-  request as httpRequest,
   type IncomingMessage,
+  type RequestListener,
   type Server,
   type ServerResponse,
 } from "node:http"
-import { type AddressInfo, connect } from "node:net"
+import { connect } from "node:net"
+import { Readable } from "node:stream"
 import { after, before, describe, it } from "node:test"
 import { createAdaptorServer } from "@hono/node-server"
+import express from "express"
+import express4 from "express4"
+import Fastify, { type FastifyInstance } from "fastify"
 import { Hono } from "hono"
 import { cors } from "hono/cors"
 import { stream } from "hono/streaming"
+import { guard as guardExpress } from "../../src/adapters/express.ts"
+import { guard as guardFastify, sessionOf as sessionOfFastify } from "../../src/adapters/fastify.ts"
 import { type Guarded, guard as guardHono } from "../../src/adapters/hono.ts"
 import { bodyReader, guard as guardNode, sessionOf } from "../../src/adapters/node.ts"
 import { guard as guardWeb } from "../../src/adapters/web.ts"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
 import { type Latch, MisuseError, nightlatch } from "../../src/index.ts"
+import { type Answer, askAt, HOST, listen } from "./ask.ts"
 
-const HOST = "localhost:3000"
 const ORIGIN = `http://${HOST}`
 const LISTED = "http://localhost:5173"
-
-interface Answer {
-  readonly status: number
-  readonly headers: Record<string, string | string[] | undefined>
-  readonly body: string
-}
 
 type Ask = (
   method: string,
@@ -149,6 +148,80 @@ function honoApplication(latch: Latch): Hono<Guarded> {
   return app
 }
 
+/** @param create Express 4 and 5 are made alike */
+function expressApplication(create: typeof express, latch: Latch): RequestListener {
+  const app = create()
+  app.use(guardExpress(latch))
+  app.get("/app/ok", (request, response) => void response.send(sessionOf(request)?.userId ?? "nobody"))
+  app.get("/app/vary", (_request, response) => void response.vary("Accept").send("ok"))
+  app.get("/app/frame", (_request, response) => {
+    response.set({ "x-frame-options": "ALLOWALL", ...OWN_CORS }).send("ok")
+  })
+  app.get("/app/set", (_request, response) => void response.header(OWN_CORS).json({}))
+  app.get("/app/cached", (_request, response) => {
+    response.set("cache-control", "public, max-age=60").send("ok")
+  })
+  app.get("/app/page", (_request, response) => {
+    response.set("content-security-policy", "default-src 'self'; frame-ancestors 'self'").send("ok")
+  })
+  app.get("/app/cookies", (_request, response) => {
+    response.append("set-cookie", "a=1").append("set-cookie", "b=2").send("ok")
+  })
+  app.get("/app/stream", (_request, response) => {
+    response.write("one")
+    response.end("two")
+  })
+  app.get("/app/unchanged", (_request, response) => void response.status(304).end())
+  app.get("/app/throw", () => {
+    throw new Error("planted")
+  })
+  app.get("/app/refresh", (request, response) => {
+    response.json([request.headers.cookie ?? "", request.rawHeaders])
+  })
+  app.post("/app/upload", express.raw({ type: () => true, limit: 1_000_000 }), (request, response) => {
+    response.send(String((request.body as Buffer).byteLength))
+  })
+  const quietly: express.ErrorRequestHandler = (_error, _request, response, next) => {
+    if (response.headersSent) next()
+    else response.status(500).set("content-security-policy", "default-src 'none'").send("broken")
+  }
+  app.use(quietly)
+  return app
+}
+
+async function fastifyApplication(latch: Latch): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(guardFastify, { latch })
+  app.get("/app/ok", async (request) => sessionOfFastify(request)?.userId ?? "nobody")
+  app.get("/app/vary", (_request, reply) => reply.header("vary", "Accept").send("ok"))
+  app.get("/app/frame", (_request, reply) => {
+    reply.headers({ "x-frame-options": "ALLOWALL", ...OWN_CORS }).send("ok")
+  })
+  app.get("/app/set", (_request, reply) => reply.headers(OWN_CORS).send({}))
+  app.get("/app/cached", (_request, reply) => reply.header("cache-control", "public, max-age=60").send("ok"))
+  app.get("/app/page", (_request, reply) => {
+    reply.header("content-security-policy", "default-src 'self'; frame-ancestors 'self'").send("ok")
+  })
+  app.get("/app/cookies", (_request, reply) => {
+    reply.header("set-cookie", "a=1").header("set-cookie", "b=2").send("ok")
+  })
+  app.get("/app/stream", (_request, reply) =>
+    reply.send(Readable.from([Buffer.from("one"), Buffer.from("two")])),
+  )
+  app.get("/app/unchanged", (_request, reply) => reply.code(304).send())
+  app.get("/app/throw", async () => {
+    throw new Error("planted")
+  })
+  app.get("/app/refresh", async (request) => [request.headers.cookie ?? "", request.raw.rawHeaders])
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body))
+  app.removeContentTypeParser("application/json")
+  app.post("/app/upload", { bodyLimit: 1_000_000 }, async (request) =>
+    String((request.body as Buffer).byteLength),
+  )
+  await app.ready()
+  return app
+}
+
 function webApplication(latch: Latch): (request: Request) => Promise<Response> {
   return guardWeb(latch, async (request, { session }) => {
     switch (new URL(request.url).pathname.slice("/app/".length)) {
@@ -198,42 +271,8 @@ function webApplication(latch: Latch): (request: Request) => Promise<Response> {
   })
 }
 
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  return (server.address() as AddressInfo).port
-}
-
-function askSocket(port: () => number): Ask {
-  return (method, path, headers = {}, body) =>
-    new Promise((resolve, reject) => {
-      const request = httpRequest({
-        port: port(),
-        host: "127.0.0.1",
-        method,
-        path,
-        headers: { host: HOST, ...headers },
-        agent: false,
-      })
-      request.on("response", (response) => {
-        let text = ""
-        response.setEncoding("utf8")
-        response.on("data", (chunk: string) => {
-          text += chunk
-        })
-        response.on("end", () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
-        )
-        response.on("error", () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
-        )
-      })
-      request.on("error", reject)
-      request.end(body)
-    })
-}
-
-for (const kind of ["node", "hono on node", "hono on fetch", "web"] as const) {
+const KINDS = ["node", "hono on node", "hono on fetch", "web", "express", "express 4", "fastify"] as const
+for (const kind of KINDS) {
   describe(`adapter ${kind}`, () => {
     let latch: Latch
     let server: Server | undefined
@@ -252,14 +291,18 @@ for (const kind of ["node", "hono on node", "hono on fetch", "web"] as const) {
         publicRoutes: ["GET /app/*", "POST /app/upload"],
         cors: { origins: [LISTED] },
         rateLimit: { perAddress: "100000/minute" },
+        overload: { loopDelayMs: 5_000 },
       })
       ;({ cookie, userId } = await latch.testing.signIn({ email: "someone@example.com" }))
       if (kind === "node") server = createServer(guardNode(latch, nodeApplication))
       if (kind === "hono on node")
         server = createAdaptorServer({ fetch: honoApplication(latch).fetch, hostname: "127.0.0.1" }) as Server
+      if (kind === "express") server = createServer(expressApplication(express, latch))
+      if (kind === "express 4") server = createServer(expressApplication(express4, latch))
+      if (kind === "fastify") server = (await fastifyApplication(latch)).server
       if (server !== undefined) {
         port = await listen(server)
-        ask = askSocket(() => port)
+        ask = (...about) => askAt(port, ...about)
         streamed = async (path, body) => {
           const text = await sendChunked(port, path, body)
           return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]), text }

@@ -5,12 +5,18 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from "node:net"
 import { describe, it, type TestContext } from "node:test"
 import { createAdaptorServer } from "@hono/node-server"
+import express from "express"
+import express4 from "express4"
+import Fastify from "fastify"
 import { Hono } from "hono"
+import { guard as guardExpress } from "../../src/adapters/express.ts"
+import { guard as guardFastify } from "../../src/adapters/fastify.ts"
 import { type Guarded, guard as guardHono } from "../../src/adapters/hono.ts"
 import { guard as guardNode } from "../../src/adapters/node.ts"
 import { guard as guardWeb } from "../../src/adapters/web.ts"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
 import { type Latch, nightlatch } from "../../src/index.ts"
+import { askAt, listen } from "./ask.ts"
 
 const ORIGIN = "http://localhost:3000"
 
@@ -78,6 +84,19 @@ function honoThatParsesFirst(latch: Latch): Hono<Guarded> {
   return app
 }
 
+/** The listed name stands in the way of nobody, as Express and Fastify have no place before the guard to set it. */
+function expressThatParsesFirst(create: typeof express, latch: Latch): RequestListener {
+  const app = create()
+  app.use((request, _response, next) => {
+    request.headers.host = "127.0.0.1"
+    request.rawHeaders = ["Host", "127.0.0.1"]
+    next()
+  })
+  app.use(express.json(), guardExpress(latch))
+  app.post("/upload", (_request, response) => void response.send("unjudged"))
+  return app
+}
+
 const PARSES_FIRST: Readonly<Record<string, (latch: Latch, t: TestContext) => Fetch | Promise<Fetch>>> = {
   node: (latch, t) => {
     const guarded = listenAs127(guardNode(latch, (_request, response) => response.end("unjudged")))
@@ -91,6 +110,8 @@ const PARSES_FIRST: Readonly<Record<string, (latch: Latch, t: TestContext) => Fe
     return overSocket(t, server)
   },
   "hono on fetch": (latch) => async (request) => honoThatParsesFirst(latch).fetch(request),
+  express: (latch, t) => overSocket(t, createServer(expressThatParsesFirst(express, latch))),
+  "express 4": (latch, t) => overSocket(t, createServer(expressThatParsesFirst(express4, latch))),
   web: (latch) => {
     const guarded = guardWeb(latch, () => new Response("unjudged"))
     return async (request) => {
@@ -163,6 +184,32 @@ describe("a guard below the root", () => {
     const ask = async (path: string) => (await app.fetch(new Request(ORIGIN + path))).status
     assert.deepEqual([await ask("/api/x"), await ask("/api/y"), await ask("/open")], [200, 401, 200])
     assert.equal((await app.fetch(new Request(`${ORIGIN}/api/auth/me`))).status, 401)
+  })
+
+  for (const [version, create] of Object.entries({ 4: express4, 5: express })) {
+    it(`is misuse in Express ${version} under a path`, async (t) => {
+      const { latch, logged } = await openLatch(t)
+      const app = create()
+      app.use("/api", guardExpress(latch))
+      app.get("/api/x", (_request, response) => void response.send("unjudged"))
+      const ask = await overSocket(t, createServer(listenAs127(app)))
+      const answer = await ask(new Request(`${ORIGIN}/api/x`))
+      assert.equal(answer.status, 500)
+      assert.match(logged.join(), /guard\.mounted_below/)
+    })
+  }
+
+  it("is none in Fastify, where it stands around the server from wherever it is registered", async (t) => {
+    const { latch } = await openLatch(t)
+    const app = Fastify()
+    await app.register((inner) => inner.register(guardFastify, { latch }), { prefix: "/inner" })
+    app.get("/outside", async () => "unjudged")
+    app.get("/x", async () => "judged")
+    await app.ready()
+    const port = await listen(app.server)
+    t.after(() => app.close())
+    const ask = async (path: string) => (await askAt(port, "GET", path)).status
+    assert.deepEqual([await ask("/outside"), await ask("/x"), await ask("/%ff")], [401, 200, 401])
   })
 
   it("is misuse in node behind a router that has shortened the path", async (t) => {
