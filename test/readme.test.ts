@@ -18,8 +18,10 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url))
 const README = readFileSync(join(ROOT, "README.md"), "utf8")
 const SCRIPTS = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).scripts as Record<string, string>
 
-const blocksOf = (language: string): string[] =>
-  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
+const FRAMEWORKS = readFileSync(join(ROOT, "docs/frameworks.md"), "utf8")
+
+const blocksOf = (language: string, page = README): string[] =>
+  [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
     ([, text]) => text ?? "",
   )
 
@@ -185,12 +187,17 @@ describe("README", () => {
     assert.equal(await answers(), false, "the service lives on without npm")
   })
 
-  const expected = [
-    ["Hello.", { public: 200, orders: 401 }],
-    ["", { public: 401, orders: 401 }],
-  ] as const
-  for (const [index, program] of blocksOf("ts").entries()) {
-    it(`runs its program ${index + 1}`, async (t) => {
+  const hello = ["Hello.", { public: 200, orders: 401 }] as const
+  const programs = {
+    Hono: hello,
+    "node:http": ["", { public: 401, orders: 401 }],
+    Express: hello,
+    Fastify: hello,
+  } as const
+  const texts = [...blocksOf("ts"), ...blocksOf("ts", FRAMEWORKS)]
+  for (const [index, [name, expected]] of Object.entries(programs).entries()) {
+    const program = texts[index] ?? ""
+    it(`runs its program, or that of docs/frameworks.md, for ${name}`, async (t) => {
       const folder = openCopy(t)
       const port = await freePort()
       // The package as its own sources: what `nightlatch` resolves to once it is built.
@@ -210,7 +217,7 @@ describe("README", () => {
         await new Promise((later) => setTimeout(later, 50))
         answer = await ask(port, "/").catch(() => undefined)
       }
-      const [body, statuses] = expected[index] ?? ["", { public: 0, orders: 0 }]
+      const [body, statuses] = expected
       assert.equal(answer?.status, statuses.public)
       if (body !== "") assert.equal(answer?.text, body)
       assert.equal((await ask(port, "/orders")).status, statuses.orders)
@@ -233,6 +240,8 @@ describe("README", () => {
       assert.equal(await started.stop(), 0, "the program closes what it opened")
     })
   }
+
+  it("has no other program", () => assert.equal(texts.length, Object.keys(programs).length))
 
   it("has the table of settings that the schema makes", () => {
     const table = /<!-- settings -->\n([\s\S]*?)<!-- \/settings -->/.exec(README)?.[1]
