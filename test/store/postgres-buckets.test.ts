@@ -80,6 +80,20 @@ withServer("postgres: rate-limit buckets", () => {
     )
   })
 
+  it("are found by the index, however small the table was when the server planned that", async () => {
+    const counted = `
+      WITH calls AS MATERIALIZED (
+        SELECT count(nightlatch.take_bucket_batch(ARRAY[n::text, 'both'], '{1,1}', '{1,2}', '{1,1}', '{9,99}')) AS n
+        FROM generate_series(1, 20) AS n
+      )
+      SELECT n::int AS calls, pg_stat_get_xact_numscans('nightlatch.bucket'::regclass)::int AS reads FROM calls`
+    for (const before of ["SELECT", "ANALYZE nightlatch.bucket"]) {
+      await ask(database.url, before)
+      assert.deepEqual(await ask(database.url, counted), [{ calls: 20, reads: 0 }])
+    }
+    await ask(database.url, "DELETE FROM nightlatch.bucket")
+  })
+
   it("tell nothing: a row is an HMAC and a time", async () => {
     await first().take([bucket(rate("5/hour"), "0123456789abcdef")])
     const rows = await ask(
