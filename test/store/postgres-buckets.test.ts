@@ -3,6 +3,8 @@ import assert from "node:assert/strict"
 import { after, before, it } from "node:test"
 import type { SharedBuckets } from "../../src/core/shared-buckets.ts"
 import { UnavailableError } from "../../src/core/unavailable.ts"
+import { createBuckets } from "../../src/store/postgres/buckets.ts"
+import type { Executor } from "../../src/store/postgres/executor.ts"
 import { openPostgres } from "../../src/store/postgres/index.ts"
 import type { Store } from "../../src/store/store.ts"
 import { bucket, bucketContract, rate } from "./bucket-contract.ts"
@@ -101,6 +103,23 @@ withServer("postgres: rate-limit buckets", () => {
       "SELECT id FROM nightlatch.bucket WHERE id = 'MDEyMzQ1Njc4OWFiY2RlZg'",
     )
     assert.equal(rows.length, 1)
+  })
+
+  it("are not held up by connections that were lost without a word", async () => {
+    let lost = 3
+    const first: Executor["first"] = async (_, __, sizes) => {
+      if (lost-- > 0) return new Promise(() => {})
+      const one = Array.from(sizes as number[], () => 1)
+      return { passed: one.map(() => true), at_ms: 0, full_in_ms: one }
+    }
+    const take = createBuckets({ first, all: () => assert.fail(), run: () => assert.fail() })
+    const answered = Promise.withResolvers<unknown>()
+    const asking = setInterval(() => void take([bucket(rate("1/second"))]).then(answered.resolve), 100)
+    const patience = setTimeout(() => answered.reject(new Error("it waits for a lost connection")), 10_000)
+    await answered.promise.finally(() => {
+      clearInterval(asking)
+      clearTimeout(patience)
+    })
   })
 
   it("of a server that is gone reject as unavailable", async () => {

@@ -7,6 +7,8 @@ const TAKE = sql`SELECT passed, at_ms, full_in_ms FROM nightlatch.take_bucket_ba
 const SINCE_MS = 1_767_225_600_000
 /** Requests in one statement. */
 const MOST = 256
+/** Longer than anybody waits for an answer. */
+const PATIENCE_MS = 500
 
 type Wanted = Parameters<SharedBuckets["take"]>[0]
 
@@ -19,7 +21,8 @@ interface Waiting {
 /**
  * One statement at a time, which commits by itself; what is wanted meanwhile goes together into the next. So a flood, also one
  * that hits a single bucket, keeps one connection busy and none waiting for a row, and its cost is shared. The table is not
- * in the log of the database, so nobody waits for a disk.
+ * in the log of the database, so nobody waits for a disk. A statement that gets no answer does not hold up the next for long:
+ * its connection may be lost, and so may others of the pool.
  */
 export function createBuckets(db: Executor): SharedBuckets["take"] {
   const waiting: Waiting[] = []
@@ -27,14 +30,7 @@ export function createBuckets(db: Executor): SharedBuckets["take"] {
 
   async function work(): Promise<void> {
     busy = true
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, MOST)
-      try {
-        for (const [index, take] of (await takeBatch(db, batch)).entries()) batch[index]?.resolve(take)
-      } catch (error) {
-        for (const each of batch) each.reject(error)
-      }
-    }
+    while (waiting.length > 0) await settle(db, waiting.splice(0, MOST))
     busy = false
   }
 
@@ -43,6 +39,26 @@ export function createBuckets(db: Executor): SharedBuckets["take"] {
       waiting.push({ wanted, resolve, reject })
       if (!busy) void work()
     })
+}
+
+/** Resolves when all have their answer, or when they have waited too long for it. Never rejects. */
+function settle(db: Executor, batch: readonly Waiting[]): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_MS)
+    takeBatch(db, batch)
+      .then(
+        (takes) => {
+          for (const [index, take] of takes.entries()) batch[index]?.resolve(take)
+        },
+        (error: unknown) => {
+          for (const each of batch) each.reject(error)
+        },
+      )
+      .finally(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+  })
 }
 
 async function takeBatch(db: Executor, batch: readonly Waiting[]): Promise<readonly SharedTake[]> {
