@@ -122,6 +122,17 @@ withServer("postgres: rate-limit buckets", () => {
     })
   })
 
+  it("that the database does not keep reject as unavailable, and let nobody through", async () => {
+    await ask(
+      database.url,
+      `CREATE FUNCTION public.forget() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+       CREATE TRIGGER forget BEFORE INSERT ON nightlatch.bucket FOR EACH ROW EXECUTE FUNCTION public.forget()`,
+    )
+    await assert.rejects(first().take([bucket(rate("5/hour"))]), UnavailableError)
+    await ask(database.url, "DROP FUNCTION public.forget CASCADE")
+    assert.equal((await first().take([bucket(rate("5/hour"))])).passed, true)
+  })
+
   it("of a server that is gone reject as unavailable", async () => {
     const closed = await openPostgres({ url: database.service })
     await closed.close()

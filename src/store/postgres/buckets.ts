@@ -78,11 +78,11 @@ async function takeBatch(db: Executor, batch: readonly Waiting[]): Promise<reado
     all.map(({ burst }) => burst),
   )
   const passed = row?.passed as readonly boolean[]
-  const fullInMs = row?.full_in_ms as readonly (number | null)[]
-  if (fullInMs?.length !== all.length || fullInMs.includes(null)) {
+  const fullInMs = row?.full_in_ms as readonly number[]
+  if (fullInMs?.length !== all.length) {
     throw new UnavailableError("the database does not count every bucket")
   }
-  const left = [...(fullInMs as readonly number[])]
+  const left = [...fullInMs]
   return batch.map(({ wanted }, index) => ({
     passed: passed[index] === true,
     fullInMs: left.splice(0, wanted.length),

@@ -286,6 +286,9 @@ const BUCKET_BATCHES: Statement = sql`
 
     SELECT array_agg(bucket.full_at ORDER BY wanted.place), nightlatch.bucket_now() INTO ends, at_ms
     FROM unnest(ids) WITH ORDINALITY AS wanted (id, place) LEFT JOIN nightlatch.bucket ON bucket.id = wanted.id;
+    IF array_position(ends, NULL) IS NOT NULL THEN
+      RAISE EXCEPTION 'a bucket is not there';
+    END IF;
     before := ends;
 
     FOREACH size IN ARRAY sizes LOOP
