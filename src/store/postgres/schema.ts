@@ -272,7 +272,9 @@ const BUCKET_BATCHES: Statement = sql`
   CREATE FUNCTION nightlatch.take_bucket_batch(
     ids text[], sizes integer[], slots integer[], steps double precision[], bursts double precision[],
     OUT passed boolean[], OUT at_ms double precision, OUT full_in_ms double precision[]
-  ) LANGUAGE plpgsql VOLATILE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  ) LANGUAGE plpgsql VOLATILE
+  SET search_path = pg_catalog SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+  AS $$
   DECLARE
     ends double precision[];
     before double precision[];
