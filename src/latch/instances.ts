@@ -1,10 +1,10 @@
-import { hash, randomBytes } from "node:crypto"
-import { hostname } from "node:os"
+import { hash } from "node:crypto"
 import type { Clock } from "../core/clock.ts"
 import type { Facts } from "../core/facts.ts"
 import { derived, type Keys } from "../core/keys.ts"
 import type { Logger } from "../core/logger.ts"
 import type { Instance, Store } from "../store/store.ts"
+import { createHeartbeat, type Heartbeat } from "./heartbeat.ts"
 import { VERSION } from "./version.ts"
 
 const EVERY_MS = 5_000
@@ -12,15 +12,9 @@ const EVERY_MS = 5_000
 const STALE_MS = 20_000
 
 /** The heartbeat of this process and what it hears of the others: only for the checklist, nothing is decided by it. */
-export interface Instances {
+export interface Instances extends Heartbeat {
   /** Where the store does not tell, this process is the only one. */
   facts(): Facts["instances"]
-  /** Tells the others now, after a change. Never rejects. */
-  beat(): Promise<void>
-  /** Never rejects. */
-  start(): Promise<void>
-  /** Says farewell, if the store hears it. Never rejects. */
-  stop(): Promise<void>
 }
 
 export function createInstances(input: {
@@ -33,45 +27,29 @@ export function createInstances(input: {
   readonly limits: () => string
 }): Instances {
   const { store, clock, logger } = input
-  const self = {
-    id: randomBytes(16).toString("base64url"),
-    address: `${hostname()}, process ${process.pid}`,
-    version: VERSION,
-  }
   const secretId = derived(input.keys, idOf)
+  const own = () => ({ version: VERSION, secretId: secretId(), limits: input.limits() })
   let heard: readonly Instance[] = []
   let heardAt = Number.NEGATIVE_INFINITY
-  let failing = false
-  let beating: Promise<void> | undefined
-  let timer: NodeJS.Timeout | undefined
 
-  async function beat(): Promise<void> {
-    try {
-      heard =
-        (await store.beat?.({ ...self, secretId: secretId(), limits: input.limits(), clock: clock() })) ?? []
+  const heartbeat = createHeartbeat({
+    everyMs: EVERY_MS,
+    async tell(self) {
+      heard = (await store.beat?.({ ...self, ...own(), clock: clock() })) ?? []
       heardAt = performance.now()
-      failing = false
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : "unknown"
-      if (!failing) logger.warn({ reason }, "instances: the heartbeat is not heard")
-      failing = true
-    }
-  }
-
-  /** One at a time, however long the store takes. */
-  function next(): Promise<void> {
-    beating ??= beat().finally(() => {
-      beating = undefined
-    })
-    return beating
-  }
+    },
+    leave: async (id) => store.leave?.(id),
+    logger,
+    unheard: "instances: the heartbeat is not heard",
+  })
 
   return {
+    ...heartbeat,
     facts() {
       const fresh = performance.now() - heardAt < STALE_MS ? heard : []
-      const others = fresh.filter(({ id }) => id !== self.id)
+      const others = fresh.filter(({ id }) => id !== heartbeat.self.id)
       const offsets = fresh.map(({ clockOffsetMs }) => clockOffsetMs)
-      const all = [...others, { ...self, secretId: secretId(), limits: input.limits() }]
+      const all = [...others, own()]
       return {
         live: all.length,
         inMemory: all.filter(({ limits }) => limits === "memory").length,
@@ -80,17 +58,8 @@ export function createInstances(input: {
         versions: [...new Set(all.map(({ version }) => version))].sort(),
       }
     },
-    beat: next,
     async start() {
-      if (store.beat === undefined) return
-      await next()
-      timer = setInterval(() => void next(), EVERY_MS)
-      timer.unref()
-    },
-    async stop() {
-      clearInterval(timer)
-      await beating
-      await store.leave?.(self.id).catch(() => {})
+      if (store.beat !== undefined) await heartbeat.start()
     },
   }
 }

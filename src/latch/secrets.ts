@@ -29,7 +29,7 @@ export function createSecrets(input: {
     ring,
     logger,
     onReplaced() {
-      void uses.note()
+      void uses.beat()
       input.onReplaced()
     },
   })
