@@ -2,14 +2,14 @@
 import assert from "node:assert/strict"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { after, before, it } from "node:test"
+import { it } from "node:test"
 import { CLOUDFLARE as CLOUDFLARE_RANGES } from "../../src/checklist/proxy/published-ranges.ts"
 import { type Authority, createAuthority, issueCertificate } from "../service/certificates.ts"
 import { command } from "../service/process.ts"
-import { DOMAIN, type Edge, openEdge, putCertificate, startEdge } from "./edge.ts"
+import { useBundle } from "./bundle.ts"
+import { DOMAIN, openEdge, putCertificate } from "./edge.ts"
 import { BUNDLE, openScratch, run, withPrograms } from "./programs.ts"
-import { type Behind, startBehind } from "./service.ts"
-import { speak, statusesOf, visit } from "./visitor.ts"
+import { speak, statusesOf } from "./visitor.ts"
 
 const CLOUDFLARE = {
   "address.inc.template": "address-cloudflare.inc.template",
@@ -39,43 +39,26 @@ withPrograms("the bundle behind Cloudflare", ["nginx", "envsubst"], () => {
     return { cert: certificate, key }
   }
   const genuine = shown(pull)
-  let behind: Behind
-  let edge: Edge
-  let ca = ""
-
-  before(async () => {
-    writeFileSync(scratch.at("pull.pem"), pull.certificate)
-    writeFileSync(scratch.at("ranges"), "set_real_ip_from 127.0.4.0/24;\n")
-    behind = await startBehind(scratch)
-    edge = await openEdge(scratch, {
-      upstream: `127.0.0.1:${behind.running.port}`,
-      variants: CLOUDFLARE,
-      variables: { LATCH_ORIGIN_PULL_CA: scratch.at("pull.pem") },
-      files: { "cloudflare-ranges.inc": scratch.at("ranges") },
-    })
-    ca = putCertificate(scratch)
-    await startEdge(edge)
-  })
-  after(async () => {
-    await edge.stop()
-    await behind.stop()
-    scratch.remove()
+  writeFileSync(scratch.at("pull.pem"), pull.certificate)
+  writeFileSync(scratch.at("ranges"), "set_real_ip_from 127.0.4.0/24;\n")
+  const bundle = useBundle(scratch, {
+    variants: CLOUDFLARE,
+    variables: { LATCH_ORIGIN_PULL_CA: scratch.at("pull.pem") },
+    files: { "cloudflare-ranges.inc": scratch.at("ranges") },
   })
 
   it("refuses whoever passes it by", async () => {
     for (const options of [{}, shown(createAuthority("Origin pull")), shown(createAuthority("Another"))]) {
-      const got = await visit({ port: edge.https, ca, options, from: EDGE_ADDRESS })
+      const got = await bundle.visit({ options, from: EDGE_ADDRESS })
       assert.equal(got.status, 400, got.text)
       assert.doesNotMatch(got.text, /alive/)
     }
-    assert.equal((await visit({ port: edge.https, ca, options: genuine, from: EDGE_ADDRESS })).status, 200)
+    assert.equal((await bundle.visit({ options: genuine, from: EDGE_ADDRESS })).status, 200)
   })
 
   it("hears the client's address from Cloudflare, and from nobody else", async () => {
     const login = (from: string, address: string) =>
-      visit({
-        port: edge.https,
-        ca,
+      bundle.visit({
         path: "/auth/login",
         options: genuine,
         json: { email: "ada@example.com", password: "violet kettle ninety moss" },
@@ -84,7 +67,7 @@ withPrograms("the bundle behind Cloudflare", ["nginx", "envsubst"], () => {
       })
     assert.equal((await login(EDGE_ADDRESS, "198.51.100.7")).status, 401)
     assert.equal((await login("127.0.5.1", "203.0.113.7")).status, 401)
-    const { out } = await command(behind.folder, ["events"])
+    const { out } = await command(bundle.behind.folder, ["events"])
     assert.match(out, /from 198\.51\.100\.0\/24$/m)
     assert.match(out, /from 127\.0\.5\.0\/24$/m)
     assert.doesNotMatch(out, /203\.0\.113|192\.0\.2/)
@@ -92,19 +75,13 @@ withPrograms("the bundle behind Cloudflare", ["nginx", "envsubst"], () => {
 
   it("limits the client, and an IPv6 subscriber as one", async () => {
     const ask = (address: string) =>
-      visit({
-        port: edge.https,
-        ca,
-        options: genuine,
-        from: EDGE_ADDRESS,
-        headers: { "CF-Connecting-IP": address },
-      })
+      bundle.visit({ options: genuine, from: EDGE_ADDRESS, headers: { "CF-Connecting-IP": address } })
     const text = Array.from(
       { length: 250 },
       (_, index) =>
         `GET /healthz HTTP/1.1\r\nHost: ${DOMAIN}\r\nCF-Connecting-IP: 2001:db8:1:1::${index.toString(16)}\r\n\r\n`,
     )
-    const to = { port: edge.https, tls: true, from: EDGE_ADDRESS, options: genuine }
+    const to = { port: bundle.edge.https, tls: true, from: EDGE_ADDRESS, options: genuine }
     const statuses = statusesOf(await speak(to, text.join("")))
     assert.equal(statuses.length, 250)
     assert.ok(statuses.filter((status) => status === 429).length > 50, statuses.join(" "))

@@ -1,35 +1,22 @@
 /** What the bundle's nginx lets through, leads on, and refuses before the service hears of it. */
 import assert from "node:assert/strict"
 import { connect as connectHttp2 } from "node:http2"
-import { after, before, it } from "node:test"
+import { it } from "node:test"
 import { connect } from "node:tls"
 import { command } from "../service/process.ts"
-import { DOMAIN, type Edge, HAS_IPV6, openEdge, putCertificate, startEdge } from "./edge.ts"
+import { useBundle } from "./bundle.ts"
+import { DOMAIN, HAS_IPV6, openEdge, putCertificate, startEdge } from "./edge.ts"
 import { openScratch, own, run, withPrograms } from "./programs.ts"
-import { type Behind, startBehind } from "./service.ts"
 import { speak, statusesOf, statusOf, visit } from "./visitor.ts"
 
 withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
   const scratch = openScratch()
-  let behind: Behind
-  let edge: Edge
-  let ca = ""
-  const refusals = () => behind.running.output.text.split("\n").filter((line) => line.includes('"refused"'))
+  const bundle = useBundle(scratch)
+  const refusals = () =>
+    bundle.behind.running.output.text.split("\n").filter((line) => line.includes('"refused"'))
   const plain = (text: string, from?: string) =>
-    speak({ port: edge.http, tls: false, ...(from === undefined ? {} : { from }) }, text)
-  const secure = (text: string | Buffer) => speak({ port: edge.https, tls: true }, text)
-
-  before(async () => {
-    behind = await startBehind(scratch)
-    edge = await openEdge(scratch, { upstream: `127.0.0.1:${behind.running.port}` })
-    ca = putCertificate(scratch)
-    await startEdge(edge)
-  })
-  after(async () => {
-    await edge.stop()
-    await behind.stop()
-    scratch.remove()
-  })
+    speak({ port: bundle.edge.http, tls: false, ...(from === undefined ? {} : { from }) }, text)
+  const secure = (text: string | Buffer) => speak({ port: bundle.edge.https, tls: true }, text)
 
   it("leads pages from plain http to https and refuses everything else", async () => {
     const ask = (line: string, ...headers: readonly string[]) =>
@@ -81,7 +68,7 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
       await at("/.well-known/acme-challenge/token_1-A"),
       /^HTTP\/1\.1 200[\s\S]*text\/plain[\s\S]*yes/,
     )
-    const secured = await visit({ port: edge.https, ca, path: "/.well-known/acme-challenge/token_1-A" })
+    const secured = await bundle.visit({ path: "/.well-known/acme-challenge/token_1-A" })
     assert.equal(secured.text, "yes\n")
     assert.equal(statusOf(await at("/.well-known/acme-challenge/other")), 404)
     for (const path of [
@@ -104,8 +91,8 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
       )
     assert.doesNotMatch(await plain("GET / HTTP/1.0\r\n\r\n"), /200|308|403/)
     for (const name of ["evil.example", "www.latch.example.com"])
-      assert.match(await speak({ port: edge.https, tls: true, name }, "x"), /^error: ERR_SSL/)
-    const unnamed = connect({ host: "127.0.0.1", port: edge.https, rejectUnauthorized: false })
+      assert.match(await speak({ port: bundle.edge.https, tls: true, name }, "x"), /^error: ERR_SSL/)
+    const unnamed = connect({ host: "127.0.0.1", port: bundle.edge.https, rejectUnauthorized: false })
     const why = await new Promise<string>((resolve) => {
       unnamed.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "error"))
       unnamed.on("secureConnect", () => resolve("a handshake"))
@@ -118,7 +105,10 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
   })
 
   it("speaks HTTP/2, and there as well knows one name", async () => {
-    const session = connectHttp2(`https://127.0.0.1:${edge.https}`, { ca, servername: DOMAIN })
+    const session = connectHttp2(`https://127.0.0.1:${bundle.edge.https}`, {
+      ca: bundle.ca,
+      servername: DOMAIN,
+    })
     const ask = (headers: Record<string, string>) =>
       new Promise<{ status: number; names: string[] }>((resolve, reject) => {
         const stream = session.request(headers)
@@ -175,7 +165,7 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
       ["a method for proxies", `CONNECT ${DOMAIN}:443 HTTP/1.1\r\n${host}\r\n\r\n`],
       ["HTTP/3 by name", `GET /healthz HTTP/3.0\r\n${host}\r\n\r\n`],
     ]
-    const before = behind.running.output.text
+    const before = bundle.behind.running.output.text
     for (const [name, text] of rows) {
       const answer = await secure(text)
       const [first, ...more] = [...answer.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) =>
@@ -184,7 +174,7 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
       assert.ok((first ?? 0) >= 400 && (first ?? 0) < 600, `${name}: ${answer.slice(0, 200)}`)
       assert.deepEqual(more, [], `${name}: ${answer}`)
     }
-    const heard = behind.running.output.text.slice(before.length)
+    const heard = bundle.behind.running.output.text.slice(before.length)
     assert.doesNotMatch(heard, /smuggled/)
   })
 
@@ -197,9 +187,7 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
       statusOf(await secure(`GET /${"x".repeat(20_000)} HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`)),
       414,
     )
-    const large = await visit({
-      port: edge.https,
-      ca,
+    const large = await bundle.visit({
       path: "/auth/login",
       method: "POST",
       body: Buffer.alloc(65_537),
@@ -212,7 +200,7 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
 
   it("sends each header once and tells no version", async () => {
     for (const path of ["/auth/sign-in", "/auth/me", "/nowhere", "/readyz"]) {
-      const { rawHeaders, headers, text, status } = await visit({ port: edge.https, ca, path })
+      const { rawHeaders, headers, text, status } = await bundle.visit({ path })
       const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
       const once = names.filter((name) => name !== "set-cookie")
       assert.deepEqual([...new Set(once)], once, path)
@@ -229,16 +217,14 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
         (name) => [name, name === "Forwarded" ? "for=203.0.113.7;proto=http" : "203.0.113.7"],
       ),
     )
-    const login = await visit({
-      port: edge.https,
-      ca,
+    const login = await bundle.visit({
       path: "/auth/login",
       json: { email: "ada@example.com", password: "violet kettle ninety moss" },
       headers: { ...forged, "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example" },
       from: "127.0.7.9",
     })
     assert.equal(login.status, 401, login.text)
-    const events = await command(behind.folder, ["events"])
+    const events = await command(bundle.behind.folder, ["events"])
     assert.match(events.out, /from 127\.0\.7\.0\/24$/m, events.out + events.error)
     assert.doesNotMatch(events.out, /203\.0\.113/)
   })
@@ -251,19 +237,17 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
     const json = { email: "eve@example.com", password: "violet kettle ninety moss" }
     const headers = { "X-Forwarded-For": "2001:db8::7" }
     const options = { host: "::1" }
-    const got = await visit({ port: edge.https, ca, path: "/auth/login", json, headers, options })
+    const got = await bundle.visit({ path: "/auth/login", json, headers, options })
     assert.equal(got.status, 401, got.text)
-    const { out } = await command(behind.folder, ["events"])
+    const { out } = await command(bundle.behind.folder, ["events"])
     assert.match(out, /from ::\/\d+$/m)
     assert.doesNotMatch(out, /2001:db8/)
   })
 
   it("shows the operator that the lines hold which depend on it", async () => {
-    const { text, status } = await visit({
-      port: edge.https,
-      ca,
+    const { text, status } = await bundle.visit({
       path: "/",
-      headers: { accept: "application/json", authorization: `Bearer ${behind.operatorToken}` },
+      headers: { accept: "application/json", authorization: `Bearer ${bundle.behind.operatorToken}` },
     })
     assert.equal(status, 200, text)
     const { lines } = JSON.parse(text) as { lines: { id: string; state: string; why: string }[] }
@@ -290,13 +274,13 @@ withPrograms("the bundle's nginx", ["nginx", "envsubst"], () => {
   it("limits one client and not its neighbours", async () => {
     // All on one connection, so that no clock but nginx's counts.
     const text = `GET /healthz HTTP/1.1\r\nHost: ${DOMAIN}\r\n\r\n`.repeat(250)
-    const answers = await speak({ port: edge.https, tls: true, from: "127.0.8.1" }, text)
+    const answers = await speak({ port: bundle.edge.https, tls: true, from: "127.0.8.1" }, text)
     const statuses = statusesOf(answers)
     assert.equal(statuses.length, 250)
     const refused = statuses.filter((status) => status === 429).length
     assert.ok(refused > 50 && refused < 200, `${refused}`)
     assert.match(answers, /HTTP\/1\.1 429 [^\r]*\r\n[\s\S]*?Retry-After: 1\r\n/)
-    const neighbour = await visit({ port: edge.https, ca, from: "127.0.8.2" })
+    const neighbour = await bundle.visit({ from: "127.0.8.2" })
     assert.equal(neighbour.status, 200)
   })
 })

@@ -25,7 +25,7 @@ export interface Edge {
   stop(): Promise<void>
 }
 
-interface Wanted {
+export interface Wanted {
   /** The service's address. */
   readonly upstream: string
   readonly domain?: string

@@ -1,10 +1,10 @@
 /** The bundle's TLS as a scanner sees it: testssl.sh, with every check that needs no Internet (`npm run long`: all of them). */
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
-import { after, before, it } from "node:test"
-import { DOMAIN, type Edge, openEdge, putCertificate, startEdge } from "./edge.ts"
+import { it } from "node:test"
+import { useBundle } from "./bundle.ts"
+import { DOMAIN } from "./edge.ts"
 import { openScratch, run, withPrograms } from "./programs.ts"
-import { type Behind, startBehind } from "./service.ts"
 
 const long = process.env.NIGHTLATCH_TEST_SCALE === "long"
 
@@ -25,19 +25,7 @@ interface Finding {
 
 withPrograms("the bundle's TLS", ["nginx", "envsubst", "testssl"], () => {
   const scratch = openScratch()
-  let behind: Behind
-  let edge: Edge
-  before(async () => {
-    behind = await startBehind(scratch)
-    edge = await openEdge(scratch, { upstream: `127.0.0.1:${behind.running.port}` })
-    putCertificate(scratch)
-    await startEdge(edge)
-  })
-  after(async () => {
-    await edge.stop()
-    await behind.stop()
-    scratch.remove()
-  })
+  const bundle = useBundle(scratch)
 
   it("has nothing that testssl.sh finds worth a word", async (t) => {
     const checks = long ? ["--full"] : ["--fast", "-p", "-s", "-f", "-P", "-S", "-h", "-U"]
@@ -49,7 +37,7 @@ withPrograms("the bundle's TLS", ["nginx", "envsubst", "testssl"], () => {
         ...checks,
         "--jsonfile",
         scratch.at("found.json"),
-        `https://${DOMAIN}:${edge.https}`,
+        `https://${DOMAIN}:${bundle.edge.https}`,
       ],
       {},
       scratch.path,
