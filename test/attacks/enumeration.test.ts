@@ -31,7 +31,6 @@ function comparable(answer: Answer): object {
 describe("known and unknown", () => {
   let stage: Stage
   let verbs: string[] = []
-  let store: Store | undefined
 
   before(async () => {
     const record = (store: Store): Store =>
@@ -50,10 +49,7 @@ describe("known and unknown", () => {
           }
         },
       })
-    stage = await openStage({ registration: "open" }, (opened) => {
-      store = opened
-      return record(opened)
-    })
+    stage = await openStage({ registration: "open" }, record)
     await signUp(stage, "known@example.com")
     await signUp(stage, "disabled@example.com")
   })
@@ -88,7 +84,7 @@ describe("known and unknown", () => {
   itInOne(
     "a wrong password, an unknown address, an invitation and a disabled account cost one hash each",
     async () => {
-      const invited = await store?.createAccount({
+      const invited = await stage.store.createAccount({
         id: "AAAAAAAAAAAAAAAAAAAAAA",
         email: "invited@example.com",
         passwordHash: null,
@@ -96,7 +92,7 @@ describe("known and unknown", () => {
         verified: false,
         events: [],
       })
-      assert.equal(invited?.kind, "created")
+      assert.equal(invited.kind, "created")
       for (const name of ["known", "nobody", "invited", "disabled"]) {
         const before = stage.latch.facts().password.hashes
         const answer = await stage.ask("/auth/login", {
@@ -112,8 +108,8 @@ describe("known and unknown", () => {
     const path = "/auth/login"
     const right = { json: { email: "disabled@example.com", password: PASSWORD } }
     assert.equal((await stage.ask(path, right)).status, 200, "before it is disabled")
-    const account = await store?.findAccountByEmail("disabled@example.com")
-    await store?.setDisabled({ accountId: account?.id ?? "", disabled: true, events: [] })
+    const account = await stage.store.findAccountByEmail("disabled@example.com")
+    await stage.store.setDisabled({ accountId: account?.id ?? "", disabled: true, events: [] })
     const wrong = await stage.ask(path, { json: { email: "known@example.com", password: WRONG } })
     assert.equal(wrong.status, 401)
     assert.deepEqual(comparable(await stage.ask(path, right)), comparable(wrong))

@@ -2,33 +2,24 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import type { NightlatchOptions } from "../../src/index.ts"
-import type { Store } from "../../src/store/store.ts"
 import { openStage, PASSWORD, type Stage, signUp } from "./stage.ts"
 
 const WRONG = "seven copper lanterns drift"
 
-async function open(
-  t: TestContext,
-  options: Partial<NightlatchOptions> = {},
-): Promise<{ stage: Stage; store: Store }> {
-  let store: Store | undefined
-  const stage = await openStage(options, (opened) => {
-    store = opened
-    return opened
-  })
+async function open(t: TestContext, options: Partial<NightlatchOptions> = {}): Promise<Stage> {
+  const stage = await openStage(options)
   t.after(() => stage.close())
-  assert.ok(store !== undefined)
-  return { stage, store }
+  return stage
 }
 
 describe("failures in a row", () => {
   async function failing(t: TestContext, email: string, times: number): Promise<Stage> {
-    const { stage, store } = await open(t)
+    const stage = await open(t)
     await signUp(stage, email)
-    const account = await store.findAccountByEmail(email)
+    const account = await stage.store.findAccountByEmail(email)
     const event = { type: "login.failed", accountId: account?.id ?? "" } as const
     for (let time = 1; time < times; time++)
-      await store.countFailure({ accountId: account?.id, event, closesAt: 1_000, closedEvent: event })
+      await stage.store.countFailure({ accountId: account?.id, event, closesAt: 1_000, closedEvent: event })
     assert.equal((await stage.browser().post("/auth/login", { email, password: WRONG })).status, 401)
     return stage
   }
@@ -63,7 +54,7 @@ describe("failures in a row", () => {
 
 describe("limits of sign-in", () => {
   it("give a bucket of its own to a device that signed in to this account, and to no other", async (t) => {
-    const { stage } = await open(t, { rateLimit: {} })
+    const stage = await open(t, { rateLimit: {} })
     const owner = await signUp(stage, "owner@example.com")
     const other = await signUp(stage, "other@example.com")
     const [name = ""] = [...owner.jar.keys()].filter((each) => each.includes("device"))
@@ -84,7 +75,7 @@ describe("limits of sign-in", () => {
 
 describe("turns of hashing", () => {
   it("are taken by networks, so that one that floods waits for itself", async (t) => {
-    const { stage } = await open(t, {
+    const stage = await open(t, {
       password: { concurrency: 1, queueSeconds: 10 },
       proxy: { trusted: 1 },
     })
@@ -107,7 +98,7 @@ describe("the limits that are the default", () => {
   const UNLIMITED = "1000000/minute"
 
   it("600 a minute for an address, whatever it asks", async (t) => {
-    const { stage } = await open(t, { rateLimit: {} })
+    const stage = await open(t, { rateLimit: {} })
     const ask = () => stage.ask("/auth/me")
     for (let batch = 0; batch < 600; batch += 50)
       for (const { status } of await Promise.all(Array.from({ length: 50 }, ask))) assert.equal(status, 401)
@@ -115,7 +106,7 @@ describe("the limits that are the default", () => {
   })
 
   it("600 a minute for a user, from wherever", async (t) => {
-    const { stage } = await open(t, { rateLimit: { perAddress: UNLIMITED } })
+    const stage = await open(t, { rateLimit: { perAddress: UNLIMITED } })
     const browser = await signUp(stage, "busy@example.com")
     const other = await signUp(stage, "other@example.com")
     for (let batch = 0; batch < 600; batch += 50)
@@ -126,7 +117,7 @@ describe("the limits that are the default", () => {
   })
 
   it("20 sign-ins a minute for an address, at whatever accounts", async (t) => {
-    const { stage } = await open(t, { rateLimit: {} })
+    const stage = await open(t, { rateLimit: {} })
     const login = (number: number) =>
       stage.ask("/auth/login", { json: { email: `nobody${number}@example.com`, password: WRONG } })
     for (let number = 0; number < 20; number++) assert.equal((await login(number)).status, 401)
@@ -134,7 +125,7 @@ describe("the limits that are the default", () => {
   })
 
   it("300 refreshes a minute for an address", async (t) => {
-    const { stage } = await open(t, { rateLimit: {} })
+    const stage = await open(t, { rateLimit: {} })
     const refresh = () => stage.ask("/auth/refresh", { method: "POST" })
     for (let batch = 0; batch < 300; batch += 50)
       for (const { status } of await Promise.all(Array.from({ length: 50 }, refresh)))
@@ -144,7 +135,7 @@ describe("the limits that are the default", () => {
 
   it("are others where the options say so", async (t) => {
     const two = "2/minute"
-    const { stage } = await open(t, {
+    const stage = await open(t, {
       rateLimit: { refresh: { perAddress: two }, mail: { perAddress: two }, login: { perAddress: two } },
     })
     const email = "nobody@example.com"
@@ -169,7 +160,7 @@ describe("the limits that are the default", () => {
     "/auth/email-link/deny",
   ]) {
     it(`10 a minute for an address at ${path}`, async (t) => {
-      const { stage } = await open(t, { rateLimit: {} })
+      const stage = await open(t, { rateLimit: {} })
       const ask = () => stage.ask(path, { json: {} })
       for (let time = 0; time < 10; time++) assert.equal((await ask()).status, 422)
       const limited = await ask()
@@ -180,7 +171,7 @@ describe("the limits that are the default", () => {
 
   for (const path of ["/auth/password/change", "/auth/account/email", "/auth/account/email/complete"]) {
     it(`10 a minute for an address at ${path}`, async (t) => {
-      const { stage } = await open(t, { rateLimit: {} })
+      const stage = await open(t, { rateLimit: {} })
       const browser = await signUp(stage, "person@example.com")
       for (let time = 0; time < 10; time++) assert.equal((await browser.post(path, {})).status, 422)
       assert.equal((await browser.post(path, {})).status, 429)

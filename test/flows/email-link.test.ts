@@ -1,28 +1,23 @@
 /** Sign-in by mail over a real socket: whoever asked, whoever opens, whoever types. */
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
-import type { Store } from "../../src/store/store.ts"
 import { type Browser, openStage, PASSWORD, type Stage, signUp } from "./stage.ts"
 
 describe("sign-in by mail", () => {
   let stage: Stage
-  let store: Store | undefined
   let number = 0
   const email = () => `person${number++}@example.com`
 
   before(async () => {
-    stage = await openStage({}, (opened) => {
-      store = opened
-      return opened
-    })
+    stage = await openStage()
   })
   after(() => stage.close())
 
   const ask = (browser: Browser, address: string) => browser.post("/auth/email-link", { email: address })
   const complete = (browser: Browser, body: object) => browser.post("/auth/email-link/complete", body)
   const sessionsOf = async (address: string): Promise<number> => {
-    const account = await store?.findAccountByEmail(address)
-    return account === undefined ? 0 : ((await store?.listSessions(account.id))?.length ?? 0)
+    const account = await stage.store.findAccountByEmail(address)
+    return account === undefined ? 0 : (await stage.store.listSessions(account.id)).length
   }
 
   it("answers every address alike, with a Lax cookie that holds no authority", async () => {
@@ -104,8 +99,8 @@ describe("sign-in by mail", () => {
     for (let time = 0; time < 2; time++)
       assert.equal((await owner.post("/auth/email-link/deny", { token })).status, 204)
     assert.equal((await complete(attacker, { code })).status, 400)
-    const account = await store?.findAccountByEmail(victim)
-    const events = (await store?.listEvents({ accountId: account?.id ?? "", limit: 50 })) ?? []
+    const account = await stage.store.findAccountByEmail(victim)
+    const events = await stage.store.listEvents({ accountId: account?.id ?? "", limit: 50 })
     assert.equal(events.filter(({ type }) => type === "email_link.denied").length, 1)
   })
 

@@ -2,21 +2,12 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import type { NightlatchOptions } from "../../src/index.ts"
-import type { Store } from "../../src/store/store.ts"
 import { openStage, type Stage, signUp } from "./stage.ts"
 
-async function open(
-  t: TestContext,
-  options: Partial<NightlatchOptions> = {},
-): Promise<{ stage: Stage; store: Store }> {
-  let store: Store | undefined
-  const stage = await openStage(options, (opened) => {
-    store = opened
-    return opened
-  })
+async function open(t: TestContext, options: Partial<NightlatchOptions> = {}): Promise<Stage> {
+  const stage = await openStage(options)
   t.after(() => stage.close())
-  assert.ok(store !== undefined)
-  return { stage, store }
+  return stage
 }
 
 async function until(holds: () => boolean, what: string): Promise<void> {
@@ -29,7 +20,7 @@ async function until(holds: () => boolean, what: string): Promise<void> {
 
 describe("mail about safety", () => {
   it("comes although strangers have used up every mail to the address", async (t) => {
-    const { stage } = await open(t)
+    const stage = await open(t)
     const email = "victim@example.com"
     const browser = await signUp(stage, email)
     for (let time = 0; time < 12; time++) await stage.ask("/auth/register", { json: { email } })
@@ -49,7 +40,7 @@ describe("the limits of mail", () => {
   const register = (stage: Stage, email: string) => stage.ask("/auth/register", { json: { email } })
 
   it("are three an hour and ten a day for an address", async (t) => {
-    const { stage } = await open(t)
+    const stage = await open(t)
     const counts: number[] = []
     for (let hours = 0; hours < 5; hours++) {
       for (let time = 0; time < 5; time++) await register(stage, "flooded@example.com")
@@ -62,7 +53,7 @@ describe("the limits of mail", () => {
   })
 
   it("are a number an hour for all, which asking about strangers does not use up", async (t) => {
-    const { stage, store } = await open(t, { mail: { limits: { totalHour: 5 } } })
+    const stage = await open(t, { mail: { limits: { totalHour: 5 } } })
     await signUp(stage, "someone@example.com")
     for (let number = 0; number < 12; number++)
       await stage.ask("/auth/password/forgot", { json: { email: `stranger${number}@example.com` } })
@@ -71,7 +62,9 @@ describe("the limits of mail", () => {
     for (let number = 0; number < 6; number++) await register(stage, `new${number}@example.com`)
     await until(() => to(stage, "new2@example.com") === 1, "the last mail")
     assert.equal(stage.latch.inbox?.list().length, 5)
-    const limited = (await store.listEvents({ limit: 50 })).filter(({ type }) => type === "mail.limited")
+    const limited = (await stage.store.listEvents({ limit: 50 })).filter(
+      ({ type }) => type === "mail.limited",
+    )
     assert.deepEqual(
       limited.map(({ count }) => count),
       [10],

@@ -3,7 +3,6 @@ import assert from "node:assert/strict"
 import { generateKeyPairSync } from "node:crypto"
 import { after, before, describe, it } from "node:test"
 import { apple, oidc } from "../../src/index.ts"
-import type { Store } from "../../src/store/store.ts"
 import { type Hostile, json, openHostile } from "../oauth/hostile-provider.ts"
 import { type Answer, type Browser, openStage, PASSWORD, type Stage, signUp } from "./stage.ts"
 
@@ -13,7 +12,6 @@ const NOW = 1_800_000_000_000
 describe("sign-in by a provider", () => {
   let provider: Hostile
   let stage: Stage
-  let store: Store | undefined
   let number = 0
   const unique = () => `person${number++}`
 
@@ -21,26 +19,20 @@ describe("sign-in by a provider", () => {
     provider = await openHostile(CLIENT)
     const common = { issuer: provider.issuer, clientId: CLIENT }
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
-    stage = await openStage(
-      {
-        oauth: {
-          providers: [
-            oidc({ ...common, name: "acme", emailProof: "verified-claim", keepTokens: true }),
-            oidc({ ...common, name: "other", title: "Other Inc." }),
-            apple({
-              clientId: "com.example.service",
-              teamId: "ABCDE12345",
-              keyId: "12345ABCDE",
-              privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-            }),
-          ],
-        },
+    stage = await openStage({
+      oauth: {
+        providers: [
+          oidc({ ...common, name: "acme", emailProof: "verified-claim", keepTokens: true }),
+          oidc({ ...common, name: "other", title: "Other Inc." }),
+          apple({
+            clientId: "com.example.service",
+            teamId: "ABCDE12345",
+            keyId: "12345ABCDE",
+            privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+          }),
+        ],
       },
-      (opened) => {
-        store = opened
-        return opened
-      },
-    )
+    })
   })
   after(async () => {
     await stage.close()
@@ -177,7 +169,7 @@ describe("sign-in by a provider", () => {
       assert.match(page.text, /\/auth\/sign-in\?linking=other/)
       assert.equal(await isIn(browser), false)
     }
-    assert.equal(await store?.findAccountByEmail(email), undefined)
+    assert.equal(await stage.store.findAccountByEmail(email), undefined)
   })
 
   it("keeps out whoever registered the victim's address first", async () => {
@@ -196,7 +188,7 @@ describe("sign-in by a provider", () => {
 
   describe("refuses with a page that helps, and writes it down", () => {
     const refusals = async () =>
-      ((await store?.listEvents({ limit: 1000 })) ?? [])
+      (await stage.store.listEvents({ limit: 1000 }))
         .filter(({ type }) => type === "oauth.refused")
         .reduce((sum, { count }) => sum + count, 0)
 
@@ -277,8 +269,8 @@ describe("sign-in by a provider", () => {
   it("does not sign in to a disabled account", async () => {
     const [subject, email] = [unique(), `${unique()}@example.com`]
     await arrive(stage.browser(), { sub: subject, email })
-    const account = await store?.findAccountByEmail(email)
-    await store?.setDisabled({ accountId: account?.id ?? "", disabled: true, events: [] })
+    const account = await stage.store.findAccountByEmail(email)
+    await stage.store.setDisabled({ accountId: account?.id ?? "", disabled: true, events: [] })
     const browser = stage.browser()
     const page = await arrive(browser, { sub: subject, email })
     assert.equal(page.status, 403)
@@ -328,7 +320,7 @@ describe("sign-in by a provider", () => {
       says(nonce, { sub: subject })
       await browser.copy().post("/auth/logout", {})
       assert.equal((await browser.ask(callback)).status, 403)
-      assert.equal(await store?.findIdentity({ issuer: provider.issuer, subject }), undefined)
+      assert.equal(await stage.store.findIdentity({ issuer: provider.issuer, subject }), undefined)
     })
 
     it("takes nobody's identity away from another account", async () => {
@@ -402,8 +394,8 @@ describe("sign-in by a provider", () => {
     const subject = unique()
     await arrive(browser, { sub: subject, email: `${unique()}@example.com` })
     const userId = String((await browser.ask("/auth/me")).json.userId)
-    const identity = await store?.findIdentity({ issuer: provider.issuer, subject })
-    const sealed = Buffer.from((await store?.findTokens(identity?.id ?? "")) ?? [])
+    const identity = await stage.store.findIdentity({ issuer: provider.issuer, subject })
+    const sealed = Buffer.from((await stage.store.findTokens(identity?.id ?? "")) ?? [])
     assert.ok(sealed.length > 40 && !sealed.includes(canary))
     const opened = await stage.latch.providerTokens({ userId, provider: "acme" })
     assert.equal(opened?.accessToken, canary.toString())

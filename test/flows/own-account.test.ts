@@ -5,14 +5,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { after, before, describe, it } from "node:test"
-import type { Store } from "../../src/store/store.ts"
 import { openStage, PASSWORD, type Stage, signUp } from "./stage.ts"
 
 const DAY = 86_400_000
 
 describe("the own account", () => {
   let stage: Stage
-  let store: Store | undefined
   let number = 0
   const deleted: string[] = []
   const changed: string[] = []
@@ -23,10 +21,7 @@ describe("the own account", () => {
       accountDeleted: (account: { userId: string }) => void deleted.push(account.userId),
       accountChanged: (account: { email: string }) => void changed.push(account.email),
     }
-    stage = await openStage({ hooks }, (opened) => {
-      store = opened
-      return opened
-    })
+    stage = await openStage({ hooks })
   })
   after(() => stage.close())
 
@@ -106,10 +101,10 @@ describe("the own account", () => {
     assert.notEqual((await other.ask("/auth/account")).json.deletionAt, null)
     assert.equal((await other.post("/auth/account/keep", {})).status, 204)
     assert.equal((await other.ask("/auth/account")).json.deletionAt, null)
-    assert.deepEqual(await store?.listDueDeletions(10), [])
+    assert.deepEqual(await stage.store.listDueDeletions(10), [])
     await stage.tick(7 * DAY)
     assert.deepEqual(
-      (await store?.listDueDeletions(10))?.map((account) => account.email),
+      (await stage.store.listDueDeletions(10)).map((account) => account.email),
       [leaving],
     )
   })

@@ -31,6 +31,8 @@ export interface Ask {
 
 export interface Stage {
   readonly latch: Latch
+  /** Of one instance, without what is put between. */
+  readonly store: Store
   readonly base: string
   readonly logged: string[]
   /** Moves the service's clock, in milliseconds, and waits until the revocation feed has caught up. */
@@ -88,8 +90,10 @@ export async function openStage(
     ...options,
   }
   const stores = await openStores(clock, given.database)
+  const [store] = stores.all
+  if (store === undefined) throw new Error("no store")
   const instances: Latch[] = []
-  for (const store of stores.all) instances.push(await compose(await askPolicies(given), wrap(store)))
+  for (const each of stores.all) instances.push(await compose(await askPolicies(given), wrap(each)))
   const latch = together(instances)
   const listeners = instances.map((instance) => guard(instance, application))
   let turn = 0
@@ -153,6 +157,7 @@ export async function openStage(
 
   return {
     latch,
+    store,
     base,
     logged,
     ask,

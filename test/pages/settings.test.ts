@@ -1,7 +1,6 @@
 /** The account page: what it shows to whom, and its forms. */
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
-import type { Store } from "../../src/store/store.ts"
 import { type Browser, openStage, PASSWORD, type Stage, signUp } from "../flows/stage.ts"
 import { actionsOf, alertOf, press } from "./form.ts"
 
@@ -10,14 +9,10 @@ const FIREFOX = { "user-agent": "Mozilla/5.0 (Android 16; Mobile; rv:153.0) Geck
 
 describe("the account page", () => {
   let stage: Stage
-  let store: Store | undefined
   let people = 0
   const email = () => `person${people++}@example.com`
   before(async () => {
-    stage = await openStage({}, (opened) => {
-      store = opened
-      return opened
-    })
+    stage = await openStage()
   })
   after(() => stage.close())
 
@@ -77,8 +72,8 @@ describe("the account page", () => {
       await stage.tick(60_000)
     }
     assert.equal(browser.cookie("refresh"), before)
-    const accountId = (await store?.findAccountByEmail(`person${people - 1}@example.com`))?.id ?? ""
-    const [session] = (await store?.listSessions(accountId)) ?? []
+    const accountId = (await stage.store.findAccountByEmail(`person${people - 1}@example.com`))?.id ?? ""
+    const [session] = await stage.store.listSessions(accountId)
     assert.deepEqual([session?.generation, session?.rotatedAt], [1, null])
   })
 
@@ -285,7 +280,7 @@ describe("the account page", () => {
       decoy: false,
       language: "en",
     } as const
-    await store?.linkIdentity({ ...about, mail })
+    await stage.store.linkIdentity({ ...about, mail })
     const page = await ask.ask("/auth/settings")
     assert.match(page.text, /x@idp\.example/)
     assert.match(page.text, /Remove idp/)
