@@ -139,7 +139,17 @@ export function mailbox(fixture: Fixture): void {
       assert.equal(await send(flow), undefined)
       assert.equal((await complete(flow, { codeMacs: [bytes()] })).kind, "refused")
     })
-    it("does not sign in to an account that was disabled or deleted meanwhile, or lost the address", async () => {
+    it("does not sign in to whoever has the address now, when it was another who asked", async () => {
+      for (const taken of [true, false]) {
+        const [owner, other] = [await account(), await account()]
+        const email = taken ? other.email : newAddress()
+        const { flow, tokenHash } = await sent({ email, accountId: owner.id })
+        assert.equal((await complete(flow, { tokenHash })).kind, "refused")
+        assert.deepEqual(await fixture.store.listSessions(other.id), [])
+        assert.equal((await fixture.store.findAccountByEmail(email))?.id, taken ? other.id : undefined)
+      }
+    })
+    it("does not sign in to an account that was disabled or deleted meanwhile", async () => {
       for (const end of ["disable", "delete"] as const) {
         const owner = await account()
         const { flow, tokenHash } = await sent({ email: owner.email, accountId: owner.id })

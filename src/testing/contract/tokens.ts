@@ -7,7 +7,7 @@ export function oneTimeTokens(fixture: Fixture): void {
   const { account, signedIn, issue, eventsOf } = fixture
 
   describe("one-time tokens", () => {
-    it("are found and redeemed for their own purpose alone, once, and until they end", async () => {
+    it("are found and redeemed for their own purpose alone, and until they end", async () => {
       const owner = await account()
       const cases: readonly [TokenPurpose, MailPurpose][] = [
         ["register", "register"],
@@ -41,6 +41,22 @@ export function oneTimeTokens(fixture: Fixture): void {
         fixture.now += HOUR
         assert.equal(await fixture.store.findToken({ hash, purpose }), undefined)
       }
+    })
+    it("reset: sets the password once", async () => {
+      const owner = await account()
+      const hash = await issue(owner.email, "reset", "reset", owner.id)
+      const reset = (passwordHash: string) =>
+        fixture.store.resetPassword({
+          token: { hash, purpose: "reset" },
+          passwordHash,
+          events: () => [],
+          mail: () => mailTo(owner.email),
+        })
+      const kinds = (await Promise.all(["one", "two", "three"].map(reset))).map(({ kind }) => kind)
+      assert.deepEqual(kinds.filter((kind) => kind === "refused").length, 2)
+      const { passwordHash } = (await fixture.store.findAccount(owner.id)) ?? {}
+      assert.equal((await reset("later")).kind, "refused")
+      assert.equal((await fixture.store.findAccount(owner.id))?.passwordHash, passwordHash)
     })
     it("register: one of many at once makes the account", async () => {
       const email = newAddress()
