@@ -10,5 +10,5 @@ export const COMMAND_LINE: string = HERE.endsWith(["", "src", "cli", "command-li
 
 /** A sentence that names one of our commands, with the command as it works here. */
 export function withOwnCommand(text: string): string {
-  return text.replace(/\bnightlatch (?=(?:secret|keys|restore|move)\b)/g, `${COMMAND_LINE} `)
+  return text.replace(/\bnightlatch (?=(?:secret|keys|restore|move|migrate|user)\b)/g, `${COMMAND_LINE} `)
 }

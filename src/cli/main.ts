@@ -2,7 +2,7 @@ import { type CommandDef, runCommand } from "citty"
 import { VERSION } from "../latch/version.ts"
 import { checkArguments, findCommand } from "./arguments.ts"
 import { command } from "./command.ts"
-import { MISUSE_EXIT, painter, print, report } from "./output.ts"
+import { endWithReader, MISUSE_EXIT, painter, print, report } from "./output.ts"
 import { usageOf } from "./usage.ts"
 
 // Each command is imported when it is called: `secret` must not wait for a web server to load.
@@ -30,6 +30,8 @@ export async function main(words: readonly string[]): Promise<number> {
       print(VERSION)
       return 0
     }
+    // A service goes on without anybody who reads what it prints.
+    if (words[0] !== "serve") endWithReader()
     const asked = words[0] === "help" ? [...words.slice(1), "--help"] : words
     const found = await findCommand(root, asked)
     const help = found.rest.some((word) => word === "--help" || word === "-h")

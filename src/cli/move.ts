@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs"
-import { relative } from "node:path"
 import { moveDatabase } from "../service/move.ts"
 import { command } from "./command.ts"
-import { CommandError, MISUSE_EXIT, print } from "./output.ts"
+import { withOwnCommand } from "./command-line.ts"
+import { CommandError, MISUSE_EXIT, print, shortPath } from "./output.ts"
 import { createProgress } from "./progress.ts"
-import { configure, DATABASE_OPTION } from "./settings.ts"
+import { configure, DATABASE_OPTION, refusePassword } from "./settings.ts"
 
 export const move: ReturnType<typeof command> = command({
   meta: {
@@ -29,11 +29,14 @@ export const move: ReturnType<typeof command> = command({
     ).finally(() => progress.clear())
     const tables = Object.entries(moved.rows).map(([table, rows]) => `${rows} ${table}`)
     print(`Moved to ${moved.to}, counted and compared: ${tables.join(", ")}.`)
+    print("Now set NIGHTLATCH_DATABASE to it, with the role that the service runs as (nightlatch_service of")
     print(
-      "Now set NIGHTLATCH_DATABASE to that URL, keep origin and secret as they are, and start the service.",
+      withOwnCommand(
+        "nightlatch migrate --roles), keep origin and secret as they are, and start the service.",
+      ),
     )
     print(
-      `Sessions go on. Put ${relative(process.cwd(), moved.from)} away: a service that starts on it would know nothing of what comes.`,
+      `Sessions go on. Put ${shortPath(moved.from)} away: a service that starts on it would know nothing of what comes.`,
     )
   },
 })
@@ -41,6 +44,7 @@ export const move: ReturnType<typeof command> = command({
 function readTarget(to: string | undefined, file: string | undefined): string {
   if ((to === undefined) === (file === undefined))
     throw new CommandError("give either --to or --to-file. See --help.", MISUSE_EXIT)
+  refusePassword(to, "in a file, by --to-file")
   if (to !== undefined) return to
   try {
     return readFileSync(file ?? "", "utf8").trim()

@@ -1,3 +1,4 @@
+import { relative } from "node:path"
 import { MisuseError } from "../core/misuse.ts"
 import { withOwnCommand } from "./command-line.ts"
 
@@ -30,8 +31,31 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\ufffd")
 }
 
+/** Who reads our output may stop in the middle (`| head`): then nobody wants the rest. */
+export function endWithReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+    process.exit(process.exitCode ?? 0)
+  })
+}
+
+/** A path as a person wrote it or would: from here when it is below, else whole. */
+export function shortPath(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short.startsWith("..") ? path : short
+}
+
 export function print(line: string = ""): void {
   process.stdout.write(`${line}\n`)
+}
+
+/** Faults of a file that was named or of the database, and not of a setting. */
+const NO_SETTING = /^(?:backup|import|move|store)\./
+
+function headOf({ faults }: MisuseError): string {
+  const setting = !faults.every(({ code }) => NO_SETTING.test(code))
+  if (faults.length === 1) return setting ? "The configuration has a fault:" : "There is a fault:"
+  return `${setting ? "The configuration has" : "There are"} ${faults.length} faults:`
 }
 
 /** Tells what went wrong on standard error and returns the exit code. */
@@ -39,10 +63,7 @@ export function report(error: unknown): number {
   const paint = painter(process.stderr)
   const write = (line: string) => process.stderr.write(`${line}\n`)
   if (error instanceof MisuseError) {
-    const count = error.faults.length
-    write(
-      paint("red", count === 1 ? "The configuration has a fault:" : `The configuration has ${count} faults:`),
-    )
+    write(paint("red", headOf(error)))
     for (const fault of error.faults) {
       write("")
       write(
@@ -66,7 +87,7 @@ export function report(error: unknown): number {
   return 1
 }
 
-const DATABASE = "Look at NIGHTLATCH_DATABASE (or --database, or the file of NIGHTLATCH_DATABASE_FILE)."
+const DATABASE = "Look at NIGHTLATCH_DATABASE (or --database, --to, or the file of NIGHTLATCH_DATABASE_FILE)."
 
 /** The failures of a first try, in words. Of PostgreSQL: https://www.postgresql.org/docs/15/errcodes-appendix.html */
 const REASONS: Readonly<Record<string, readonly [reason: string, fix: string]>> = {

@@ -16,11 +16,7 @@ export function configure(
   flags: Readonly<Record<string, string | undefined>>,
   starts: boolean = false,
 ): Promise<Configuration> {
-  if (parsePostgresUrl(flags.database ?? "")?.password)
-    throw new CommandError(
-      "other users of this machine see the arguments of a command: give a URL with a password in NIGHTLATCH_DATABASE or NIGHTLATCH_DATABASE_FILE.",
-      MISUSE_EXIT,
-    )
+  refusePassword(flags.database, "in NIGHTLATCH_DATABASE or NIGHTLATCH_DATABASE_FILE")
   const given = Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined)
   return readConfiguration({
     folder: process.cwd(),
@@ -28,4 +24,13 @@ export function configure(
     flags: Object.fromEntries(given),
     starts,
   })
+}
+
+/** @param instead where a URL with a password belongs */
+export function refusePassword(url: string | undefined, instead: string): void {
+  if (parsePostgresUrl(url ?? "")?.password)
+    throw new CommandError(
+      `other users of this machine see the arguments of a command: give a URL with a password ${instead}.`,
+      MISUSE_EXIT,
+    )
 }

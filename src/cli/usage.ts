@@ -19,7 +19,7 @@ export async function usageOf(command: CommandDef, path: readonly string[], pain
   const words = [
     ...["nightlatch", ...path],
     ...(commands.length > 0 ? ["<command>"] : []),
-    ...places.map(([name]) => name.toUpperCase()),
+    ...places.map(([name, row]) => (row.required === false ? `[${name.toUpperCase()}]` : name.toUpperCase())),
     ...(options.length > 0 ? ["[options]"] : []),
   ]
   const sections: readonly (readonly [title: string, rows: readonly Row[]])[] = [

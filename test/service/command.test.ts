@@ -47,6 +47,23 @@ describe("a command", () => {
     assert.match((await command(folder.path, ["migrate", "--plan"])).out, /nothing to do/)
   })
 
+  it("shows which words may be left out", async () => {
+    assert.match(
+      (await command(folder.path, ["backup", "--help"])).out,
+      /nightlatch backup \[FILE\] \[options\]/,
+    )
+    assert.match(
+      (await command(folder.path, ["user", "import", "--help"])).out,
+      /user import FILE \[options\]/,
+    )
+  })
+
+  it("ends without a word when nobody reads on", async () => {
+    const ran = await command(folder.path, ["migrate", "--roles"], "", {}, (child) => child.stdout?.destroy())
+    assert.equal(ran.code, 0, ran.error)
+    assert.equal(ran.error, "")
+  })
+
   it("says whose each event is", async () => {
     const run = (...words: string[]) => command(folder.path, words)
     assert.match((await run("events")).out, new RegExp(`  ${EMAIL}  Account created`))
