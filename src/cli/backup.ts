@@ -1,7 +1,6 @@
-import { relative } from "node:path"
-import { makeBackup, ToolError } from "../service/backup.ts"
+import { makeBackup } from "../service/backup.ts"
 import { command } from "./command.ts"
-import { CommandError, print } from "./output.ts"
+import { print, shortPath } from "./output.ts"
 import { createProgress } from "./progress.ts"
 import { configure, DATABASE_OPTION } from "./settings.ts"
 
@@ -19,15 +18,8 @@ export const backup: ReturnType<typeof command> = command({
     const progress = createProgress(process.stderr)
     const made = await makeBackup(await configure({ database: args.database }), args.file, (done, total) =>
       progress.show(`${done} of ${total} pages copied`),
-    )
-      .catch(said)
-      .finally(() => progress.clear())
+    ).finally(() => progress.clear())
     const what = made.accounts === undefined ? "" : `${made.accounts} accounts, `
-    print(`${relative(process.cwd(), made.path)}: ${what}${made.bytes} bytes, checked.`)
+    print(`${shortPath(made.path)}: ${what}${made.bytes} bytes, checked.`)
   },
 })
-
-/** PostgreSQL's own words are for the operator, without a stack. */
-export function said(error: unknown): never {
-  throw error instanceof ToolError ? new CommandError(error.message) : error
-}

@@ -1,8 +1,7 @@
-import { relative } from "node:path"
 import { acknowledge, restoreBackup } from "../service/backup.ts"
-import { said } from "./backup.ts"
 import { command } from "./command.ts"
-import { CommandError, MISUSE_EXIT, painter, print, printable } from "./output.ts"
+import { withOwnCommand } from "./command-line.ts"
+import { CommandError, MISUSE_EXIT, painter, print, printable, shortPath } from "./output.ts"
 import { createProgress } from "./progress.ts"
 import { configure, DATABASE_OPTION } from "./settings.ts"
 
@@ -31,9 +30,7 @@ export const restore: ReturnType<typeof command> = command({
     const progress = createProgress(process.stderr)
     const restored = await restoreBackup(configuration, file, (done, total) =>
       progress.show(`${done} of ${total} pages copied`),
-    )
-      .catch(said)
-      .finally(() => progress.clear())
+    ).finally(() => progress.clear())
     print(`Restored from ${file}. ${endOf(restored.sessions)}`)
     for (const line of linesOf(restored)) print(line)
   },
@@ -45,13 +42,15 @@ function endOf(sessions: number): string {
 
 function linesOf({ kept, carriedOver }: Restored): string[] {
   const paint = painter(process.stdout)
-  const where = kept === undefined ? [] : [`What was there is kept: ${relative(process.cwd(), kept)}`]
+  const where = kept === undefined ? [] : [`What was there is kept: ${shortPath(kept)}`]
   if (carriedOver === undefined) {
     return [
       ...where,
       paint("yellow", "Nothing could be carried over from a newer database:"),
       "accounts that were disabled or deleted and passwords that were changed since the backup are as they were then.",
-      "What you know of, do again: nightlatch user disable EMAIL, nightlatch user delete EMAIL.",
+      withOwnCommand(
+        "What you know of, do again: nightlatch user disable EMAIL, nightlatch user delete EMAIL.",
+      ),
     ]
   }
   const { deleted, disabled, moved, passwords, roles, made } = carriedOver

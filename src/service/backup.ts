@@ -8,14 +8,13 @@ import { dirname, join, resolve } from "node:path"
 import { BY_COMMAND } from "../core/event.ts"
 import { MisuseError } from "../core/misuse.ts"
 import { readWitness, witnessPath, writeWitness } from "../latch/witness.ts"
-import { openStore, replaceDatabase } from "../store/open.ts"
+import { checkReadable, openStore, replaceDatabase } from "../store/open.ts"
 import { copySqlite } from "../store/sqlite/copy.ts"
 import type { DatabasePlace, Mark, Restored } from "../store/store.ts"
+import { judgeBackupFile, misuse } from "./backup-file.ts"
 import type { Configuration } from "./configuration.ts"
 import { databaseOf } from "./database.ts"
 import { checkDump, dump, undump } from "./postgres-tools.ts"
-
-export { ToolError } from "./postgres-tools.ts"
 
 type Progress = (done: number, total: number) => void
 
@@ -30,7 +29,7 @@ const RESTORED = { type: "store.restored", detail: { by: BY_COMMAND } } as const
 
 /**
  * @param file where to; default a new file in a folder `backup` beside the database
- * @throws MisuseError `backup.exists`, `database.missing`; ToolError when pg_dump is missing or fails
+ * @throws MisuseError `backup.exists`, `backup.folder`, `database.missing`, and what reading the database throws
  */
 export async function makeBackup(
   configuration: Configuration,
@@ -44,10 +43,9 @@ export async function makeBackup(
   )
   if (existsSync(path)) throw exists(path)
   if (place.kind === "sqlite" && !existsSync(place.path)) throw missing(place.path)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  await checkReadable(place)
   const part = `${path}.part`
-  rmSync(part, { force: true })
-  closeSync(openSync(part, "wx", 0o600))
+  makePart(part)
   try {
     let accounts: number | undefined
     if (place.kind === "sqlite") {
@@ -66,7 +64,19 @@ export async function makeBackup(
   }
 }
 
-/** @throws MisuseError, UnavailableError, ToolError; then the database is as it was */
+function makePart(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    rmSync(path, { force: true })
+    closeSync(openSync(path, "wx", 0o600))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const fix = "Name a file in a folder that this user may write."
+    throw misuse("backup.folder", dirname(path), `no file can be made in it (${code})`, fix)
+  }
+}
+
+/** @throws MisuseError, UnavailableError; then the database is as it was */
 export async function restoreBackup(
   configuration: Configuration,
   file: string,
@@ -74,7 +84,7 @@ export async function restoreBackup(
 ): Promise<Restored> {
   const place = databaseOf(configuration)
   const from = resolve(configuration.folder, file)
-  if (!existsSync(from)) throw missing(from)
+  judgeBackupFile(from, place.kind)
   if (place.kind === "postgres") await checkDump(from)
   const witness = witnessOf(configuration, place)
   return replaceDatabase(place, {
@@ -134,11 +144,10 @@ function stamp(): string {
 }
 
 function exists(path: string): MisuseError {
-  const fix = "Name another file, or leave it out."
-  return new MisuseError([{ code: "backup.exists", path, problem: "there is a file already", fix }])
+  return misuse("backup.exists", path, "there is a file already", "Name another file, or leave it out.")
 }
 
 function missing(path: string): MisuseError {
   const fix = "Name another; a database by --database or NIGHTLATCH_DATABASE."
-  return new MisuseError([{ code: "database.missing", path, problem: "there is no such file", fix }])
+  return misuse("database.missing", path, "there is no such file", fix)
 }

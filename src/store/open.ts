@@ -28,6 +28,13 @@ export async function planStore(place: DatabasePlace): Promise<MigrationPlan> {
   return planPostgres(place)
 }
 
+/** @throws MisuseError `store.no_schema`, `store.no_right` when a server's role could not copy every row; like `openStore` */
+export async function checkReadable(place: DatabasePlace): Promise<void> {
+  if (place.kind === "sqlite") return
+  const { checkPostgresReadable } = await import("./postgres/index.ts")
+  await checkPostgresReadable(place.direct ?? place.url)
+}
+
 /**
  * Puts a backup in the place of a database, in which then no session or token from before is left.
  * @param input `undump` brings a dump into a PostgreSQL, in which there is no schema of ours at that moment

@@ -41,6 +41,13 @@ describe("backup and restore", () => {
     )
   })
 
+  it("says where no file can be made", async () => {
+    const ran = await it1.run("backup copy.db/below/x.db")
+    assert.equal(ran.code, 2, ran.error)
+    assert.match(ran.error, /no file can be made in it \(ENOTDIR\) \[backup\.folder\]/)
+    assert.doesNotMatch(ran.error, /\bat .*\.ts:\d+/)
+  })
+
   it("never writes over a file, and without a name makes one with the time in it", async () => {
     const text = readFileSync(it1.path("copy.db"))
     const again = await it1.run("backup copy.db")
@@ -167,20 +174,26 @@ describe("backup and restore", () => {
     const newer = new DatabaseSync(it1.path("newer.db"))
     newer.exec("PRAGMA user_version = 99")
     newer.close()
+    writeFileSync(it1.path("dump.db"), "PGDMP\x01\x0e")
     const bytes = readFileSync(it1.path("copy.db"))
+    writeFileSync(it1.path("half.db"), bytes.subarray(0, 4096 * 9))
     bytes.fill(0x7f, 4096 * 3, bytes.length - 4096)
     writeFileSync(it1.path("damaged.db"), bytes)
     const before = readdirSync(it1.path("data")).sort()
     for (const [file, message] of [
-      ["none.db", /there is no such file/],
-      ["text.db", /not a database/],
+      ["none.db", /there is no such file \[backup\.unreadable\]/],
+      ["data", /it is a folder \[backup\.unreadable\]/],
+      ["text.db", /\[backup\.not_a_backup\]/],
+      ["dump.db", /a backup of a PostgreSQL.*\[backup\.other_engine\]/],
       ["foreign.db", /not one of Nightlatch/],
       ["newer.db", /written by a newer Nightlatch/],
-      ["damaged.db", /error: /],
+      ["damaged.db", /damaged or cut off \[store\.damaged\]/],
+      ["half.db", /damaged or cut off \[store\.damaged\]/],
     ] as const) {
       const ran = await it1.run(`restore ${file}`)
-      assert.notEqual(ran.code, 0, file)
+      assert.equal(ran.code, 2, file)
       assert.match(ran.error, message, file)
+      assert.match(ran.error, /^There is a fault:[\s\S]*→ /, file)
       assert.doesNotMatch(ran.error, /\bat .*\.ts:\d+/, file)
     }
     assert.deepEqual(readdirSync(it1.path("data")).sort(), before)

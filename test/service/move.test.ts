@@ -1,6 +1,6 @@
 /** From SQLite to PostgreSQL and from one moment to another, as an operator does it: sessions go on, and nothing is lost. */
 import assert from "node:assert/strict"
-import { readdirSync, statSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { delimiter } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { after, before, it } from "node:test"
@@ -90,6 +90,10 @@ withServer("moving to PostgreSQL", () => {
     await service.stop()
     for (const line of ["move", "move --to ./other.db", "move --to mysql://a@b/c", "move --to-file none"])
       assert.equal((await service.run(line)).code, 2, line)
+    const open = await service.run("move --to postgres://ada:violet@localhost/b")
+    assert.equal(open.code, 2)
+    assert.match(open.error, /by --to-file/)
+    assert.doesNotMatch(open.error, /violet/)
   })
 
   it("that is broken off leaves a database that nobody can start on", async () => {
@@ -112,7 +116,7 @@ withServer("moving to PostgreSQL", () => {
     const ran = await move()
     assert.equal(ran.code, 0, ran.error)
     assert.match(ran.out, /^Moved to postgres:\/\/\S+, counted and compared: 2502 account, 2 session, /m)
-    assert.match(ran.out, /NIGHTLATCH_DATABASE/)
+    assert.match(ran.out, /NIGHTLATCH_DATABASE to it, with the role that the service runs as/)
     const raw = new DatabaseSync(service.path(DATABASE), { readOnly: true })
     for (const { name } of TABLES) {
       const row = raw.prepare(`SELECT count(*) AS n FROM ${name}`).get()
@@ -175,10 +179,28 @@ withServer("moving to PostgreSQL", () => {
     assert.match(running.error, /\[store\.in_use\]/)
     await service.stop()
 
-    writeFileSync(service.path("none.dump"), "nothing")
-    const wrong = await service.run("restore none.dump", "", environment)
-    assert.equal(wrong.code, 1)
-    assert.match(wrong.error, /pg_restore failed/)
+    const dump = readFileSync(service.path("there.dump"))
+    const wrong: readonly [name: string, bytes: Buffer, code: RegExp][] = [
+      ["none.dump", Buffer.from("nothing"), /\[backup\.not_a_backup\]/],
+      ["head.dump", dump.subarray(0, 3_000), /damaged or cut off.*\[backup\.damaged\]/],
+      ["tail.dump", dump.subarray(0, dump.length - 200), /damaged or cut off.*\[backup\.damaged\]/],
+      [
+        "name.dump",
+        withOther(dump, "COPY nightlatch.account", "COPY nightlatch.accouns"),
+        /\[backup\.refused\]/,
+      ],
+    ]
+    for (const [name, bytes, says] of wrong) {
+      writeFileSync(service.path(name), bytes)
+      const refused = await service.run(`restore ${name}`, "", environment)
+      assert.equal(refused.code, 2, name)
+      assert.match(refused.error, says)
+      assert.match(refused.error, /^There is a fault:[\s\S]*→ /)
+      assert.doesNotMatch(refused.error, /pg_restore: |\ufffd|\bat .*\.ts:\d+/)
+    }
+    const lite = await service.run(`restore ${DATABASE}`, "", environment)
+    assert.match(lite.error, /\[backup\.other_engine\]/)
+    assert.match((await service.run("user list", "", environment)).out, /ada@example/)
     const ran = await service.run("restore there.dump", "", environment)
     assert.equal(ran.code, 0, ran.error)
     assert.match(ran.out, /is kept: schema nightlatch_before_restore/)
@@ -205,11 +227,20 @@ withServer("moving to PostgreSQL", () => {
       .filter((folder) => !isFolderWith(folder, "pg_dump"))
       .join(delimiter)
     const ran = await service.run("backup other.dump", "", { ...environment, PATH: path })
-    assert.equal(ran.code, 1)
-    assert.match(ran.error, /pg_dump is not installed.*postgresql-client/)
+    assert.equal(ran.code, 2)
+    assert.match(ran.error, /pg_dump: it is not installed[\s\S]*postgresql-client/)
     assert.ok(!readdirSync(service.folder).some((name) => name.startsWith("other.dump")))
   })
 })
+
+/** Bytes in which one text stands for another of as many bytes. */
+function withOther(bytes: Buffer, text: string, other: string): Buffer {
+  const at = bytes.indexOf(text)
+  assert.ok(at > 0, text)
+  const copy = Buffer.from(bytes)
+  copy.write(other, at)
+  return copy
+}
 
 function isFolderWith(folder: string, name: string): boolean {
   try {

@@ -1,5 +1,6 @@
 /** What an operator meets who uses the two documented roles, or mistypes the URL. */
 import assert from "node:assert/strict"
+import { readdirSync } from "node:fs"
 import { after, before, it } from "node:test"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
 import { createDatabaseWithRoles, ask as query, withServer } from "../store/postgres-server.ts"
@@ -30,6 +31,10 @@ withServer("the documented roles of PostgreSQL", () => {
       return t.skip("no pg_dump")
     }
     assert.equal(saved.code, 0, saved.error)
+    const withoutRight = await run("backup other.dump", database.service)
+    assert.equal(withoutRight.code, 2, withoutRight.error)
+    assert.match(withoutRight.error, /\[store\.no_right\][\s\S]*the role that owns the tables/)
+    assert.ok(!readdirSync(folder.path).some((file) => file.startsWith("other")))
     const name = new URL(database.url).pathname.slice(1)
     await query(database.url, `REVOKE CREATE ON DATABASE ${name} FROM ${name}_owner`)
     const refused = await run("restore copy.dump", database.owner)

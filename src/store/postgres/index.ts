@@ -21,6 +21,7 @@ import * as flows from "./mail-flow.ts"
 import * as mark from "./mark.ts"
 import { migrate, planMigration } from "./migrate.ts"
 import { createPool, type Pool } from "./pool.ts"
+import { checkReadable } from "./readable.ts"
 import { peekRefresh, presentRefresh } from "./refresh.ts"
 import { KEPT_SCHEMA, replaceSchema } from "./restore.ts"
 import * as secrets from "./secrets.ts"
@@ -114,6 +115,11 @@ export async function planPostgres(input: PostgresInput): Promise<MigrationPlan>
   } finally {
     await pool.close()
   }
+}
+
+/** @throws MisuseError `store.no_schema`, `store.no_right` */
+export async function checkPostgresReadable(url: string): Promise<void> {
+  await checkReadable({ driver: await loadDriver(), url })
 }
 
 /** Like `restoreSqlite`; the schema that was there is kept under another name. */

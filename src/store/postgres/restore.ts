@@ -78,7 +78,7 @@ function mayNotRestore(): MisuseError {
       code: "store.no_right",
       path: "database",
       problem: "the role of the URL may not make a schema in this database, which a restore does",
-      fix: "As administrator of the server: GRANT CREATE ON DATABASE … TO nightlatch_owner; then restore with that role's URL.",
+      fix: "Use the URL of the role that owns the tables. If it is that one, as administrator of the server: GRANT CREATE ON DATABASE … TO nightlatch_owner.",
     },
   ])
 }

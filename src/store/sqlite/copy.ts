@@ -29,7 +29,7 @@ export type Counts = Readonly<Record<string, number>>
  * copy is one file without others beside it, checked and counted against the moment it was taken.
  * @param from what to read; not migrated
  * @param to an empty file, already as private as it shall be
- * @throws MisuseError `store.not_ours`, `store.newer_schema`; UnavailableError when reading, writing or the check fails
+ * @throws MisuseError `store.not_ours`, `store.newer_schema`, `store.damaged`; UnavailableError when reading, writing or the check fails
  */
 export async function copySqlite(
   from: string,
@@ -43,24 +43,51 @@ export async function copySqlite(
     const counts = count(source, from)
     await source.copyTo(to, onProgress)
     source.run(END)
-    const copied = check(to)
+    const copied = check(to, from)
     if (JSON.stringify(copied) !== JSON.stringify(counts))
       throw new UnavailableError("the copy has other numbers of rows than the database")
     return counts
   } catch (error) {
-    throw error instanceof MisuseError ? error : unavailable(error)
+    throw error instanceof MisuseError ? error : isDamage(error) ? damaged(from) : unavailable(error)
   } finally {
     source.close()
   }
 }
 
+/** https://www.sqlite.org/rescode.html: SQLITE_CORRUPT and SQLITE_NOTADB, with whatever extends them. */
+function isDamage(error: unknown): boolean {
+  const { errcode } = error as { errcode?: unknown }
+  return typeof errcode === "number" && [11, 26].includes(errcode & 0xff)
+}
+
+function damaged(path: string): MisuseError {
+  return new MisuseError([
+    {
+      code: "store.damaged",
+      path,
+      problem: "the file is damaged or cut off",
+      fix: "Take a backup that is whole: nightlatch restore FILE.",
+    },
+  ])
+}
+
+function notOurs(path: string): MisuseError {
+  return new MisuseError([
+    {
+      code: "store.not_ours",
+      path,
+      problem: "it is an SQLite database, but not one of Nightlatch",
+      fix: "Name the file of a service, or one that nightlatch backup made.",
+    },
+  ])
+}
+
 /** Makes it one file, on the disk. */
-function check(path: string): Counts {
+function check(path: string, from: string): Counts {
   const copy = new Executor(path)
   try {
     copy.all(ALONE)
-    if (copy.first(CHECK)?.integrity_check !== "ok")
-      throw new UnavailableError("the copy is damaged, and so may be the database")
+    if (copy.first(CHECK)?.integrity_check !== "ok") throw damaged(from)
     return count(copy, path)
   } finally {
     copy.close()
@@ -72,16 +99,7 @@ function check(path: string): Counts {
 
 function count(db: Executor, path: string): Counts {
   const version = readVersion(db)
-  if (version === 0) {
-    throw new MisuseError([
-      {
-        code: "store.not_ours",
-        path,
-        problem: "it is an SQLite database, but not one of Nightlatch",
-        fix: "Name the file of a service, or one that nightlatch backup made.",
-      },
-    ])
-  }
+  if (version === 0) throw notOurs(path)
   const row = db.first(version === 1 ? COUNT_FIRST : COUNT) ?? {}
   return Object.fromEntries(Object.entries(row).map(([table, rows]) => [table, Number(rows)]))
 }
