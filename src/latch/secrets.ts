@@ -15,7 +15,7 @@ export interface Secrets {
 }
 
 export function createSecrets(input: {
-  readonly policies: Pick<Policies, "ring" | "secretSource" | "session">
+  readonly policies: Pick<Policies, "origin" | "ring" | "secretSource" | "session">
   readonly store: Store
   readonly logger: Logger
   readonly onReplaced: () => void
@@ -23,7 +23,13 @@ export function createSecrets(input: {
   const { policies, store, logger } = input
   const { ring, secretSource: source, session } = policies
   const keys = ring.keys("secret-id")
-  const uses = createSecretUses({ store, keys, logger, absoluteMs: session.absoluteMs })
+  const uses = createSecretUses({
+    store,
+    keys,
+    origin: policies.origin.origin,
+    logger,
+    absoluteMs: session.absoluteMs,
+  })
   const renewal = createRenewal({
     source,
     ring,

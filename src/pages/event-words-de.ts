@@ -34,8 +34,9 @@ export const EVENTS_GERMAN: Readonly<Record<EventType, string>> = {
   "login.closed": "Passwort nach vielen Fehlversuchen gesperrt",
   "mail.failed": "Eine Mail konnte nicht verschickt werden",
   "mail.limited": "Eine Mail wurde nicht verschickt: Grenze erreicht",
-  "secret.added": "Ein Schlüssel des Dienstes kam hinzu",
-  "secret.removed": "Ein Schlüssel des Dienstes wurde entfernt: Was er unterschrieben hat, gilt nicht mehr",
+  "secret.added": "Ein Schlüssel des Dienstes kam hinzu, oder seine Adresse (Origin) ist eine andere",
+  "secret.removed":
+    "Ein Schlüssel des Dienstes wurde entfernt, oder seine Adresse (Origin) geändert: Was er unterschrieben hat, gilt nicht mehr",
   "store.restored": "Die Datenbank wurde wiederhergestellt: Alle Sitzungen sind beendet",
   "store.went_back":
     "Die Datenbank ist älter als vor einer Minute: Eine Kopie wurde eingespielt, oder Änderungen gingen verloren",

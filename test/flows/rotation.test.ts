@@ -287,7 +287,9 @@ describe("root secrets change while requests run", () => {
 
     await endAll(stale, "gone")
     assert.ok(stage.logged.some((text) => /another list is in use; whatever a removed secret/.test(text)))
-    await until(() => stage.logged.some((text) => /removed while sessions of it could live/.test(text)))
+    await until(() =>
+      stage.logged.some((text) => /no instance has one any more while sessions of it could live/.test(text)),
+    )
     const events = (await store.listEvents({ limit: 200 })).map(({ type }) => type)
     assert.ok(events.includes("secret.added") && events.includes("secret.removed"))
     assert.doesNotMatch(events.join(), /session\.(?:reuse|rollback|parent_late)/)

@@ -41,8 +41,8 @@ const WORDS: Readonly<Record<EventType, string>> = {
   "login.closed": "Password closed after many failures",
   "mail.failed": "A mail could not be sent",
   "mail.limited": "A mail was not sent: limit reached",
-  "secret.added": "A root secret was added",
-  "secret.removed": "A root secret was removed: what it signed is refused",
+  "secret.added": "A root secret was added, or a process has another origin",
+  "secret.removed": "A root secret was removed or the origin changed: what it signed is refused",
   "store.restored": "The database was restored: every session was ended",
   "store.went_back":
     "The database is older than it was a minute ago: a copy was restored, or a fail-over lost commits",

@@ -91,7 +91,7 @@ function judgeAgreement({
     ]
   if (!instances.some((own) => own.some(({ id }) => secrets.some((each) => each.id === id))))
     return [
-      `${live === 1 ? "The instance has" : `All ${live} instances have`} other secrets than those that are configured here.`,
+      `${live === 1 ? "The instance has" : `All ${live} instances have`} other secrets or another origin than what is configured here.`,
       "Compare the origin (--origin), which ids follow from, and where this command takes the secrets from.",
     ]
   for (const [place, { id }] of secrets.entries()) {
@@ -99,7 +99,7 @@ function judgeAgreement({
     if (having < live)
       return [
         `${having} of ${count(live)} ${having === 1 ? "has" : "have"} the ${ordinal(place)}.`,
-        "Wait until all have it: they ask each minute, and at once on SIGHUP; where it stands in NIGHTLATCH_SECRET, restart them.",
+        "Wait until all have it: they ask each minute, and at once on SIGHUP; where it stands in NIGHTLATCH_SECRET, restart them. One with another origin never has it.",
       ]
   }
   const more = instances.filter((own) => own.some(({ id }) => !secrets.some((each) => each.id === id))).length

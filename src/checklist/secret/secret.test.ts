@@ -127,6 +127,7 @@ test("the line holds with a secret and names where it came from", () => {
   assert.match(judged(1).why, /from NIGHTLATCH_SECRET_FILE/)
   assert.equal(judged(1, 2).state, "fails")
   assert.match(judged(1, 2).why, /3 live instances have 2 different sets/)
+  assert.match(judged(1, 2).fix ?? "", /the same NIGHTLATCH_ORIGIN and the same secrets/)
   assert.match(judged(1, 1, { ageMs: 42_000, fault: undefined }).why, /FILE, asked 42 s ago: long enough/)
   const failed = judged(2, 1, { ageMs: 900_000, fault: "it is empty [secret.missing]" })
   assert.equal(failed.state, "fails")

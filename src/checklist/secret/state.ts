@@ -16,8 +16,8 @@ export function state(facts: Facts): LineState {
   if (secretSets > 1) {
     return {
       state: "fails",
-      why: `${live} live instances have ${secretSets} different sets of root secrets: what one of them signs another may not accept.`,
-      fix: "Give all of them the same secrets; while one is being appended this passes when the last has it.",
+      why: `${live} live instances have ${secretSets} different sets of keys, which follow from root secrets and origin: what one of them signs another may not accept.`,
+      fix: "Give all of them the same NIGHTLATCH_ORIGIN and the same secrets; while one is being appended this passes when the last has it.",
     }
   }
   const secrets = count === 1 ? "One root secret" : `${count} root secrets, the first of which signs,`
