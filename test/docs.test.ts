@@ -4,17 +4,19 @@ import { execFile } from "node:child_process"
 import { existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { describe, it, type TestContext } from "node:test"
-import { fileURLToPath } from "node:url"
+import { after, before, describe, it, type TestContext } from "node:test"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { promisify } from "node:util"
-import { openFolder } from "./service/process.ts"
+import { ask, command, openFolder, type Running, serve } from "./service/process.ts"
 import { createDatabase, withServer } from "./store/postgres-server.ts"
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL("..", import.meta.url))
 const page = (name: string) => readFileSync(join(ROOT, "docs", name), "utf8")
-const blocksOf = (text: string): string[] =>
-  [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block ?? "")
+const blocksOf = (text: string, language = "sh"): string[] =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
+    ([, block]) => block ?? "",
+  )
 
 /** A folder that is the project for npm, with data of its own. */
 function openCopy(t: TestContext): string {
@@ -88,6 +90,81 @@ describe("docs", () => {
     assert.match(await shell(folder, firebase), /1 imported/)
   })
 })
+
+describe("other-services.md", () => {
+  const { path: folder, remove } = openFolder()
+  const PASSWORD = "violet kettle ninety moss"
+  let service: Running
+  let token = ""
+  const run = (line: string, input = "") => command(folder, line.split(" "), input)
+  const signIn = async () => {
+    const body = JSON.stringify({ email: "ada@example.com", password: PASSWORD, transport: "bearer" })
+    const headers = { "content-type": "application/json" }
+    const answer = await ask(service.port, "/auth/login", { method: "POST", headers, body })
+    assert.equal(answer.status, 200, answer.text)
+    return String(JSON.parse(answer.text).accessToken)
+  }
+  before(async () => {
+    writeFileSync(join(folder, "nightlatch.config.json"), JSON.stringify({ bearer: true }))
+    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"))
+    service = await serve(folder)
+    await run("user create ada@example.com --password-stdin --role admin", `${PASSWORD}\n`)
+    token = await signIn()
+  })
+  after(async () => {
+    await service.stop("SIGTERM")
+    remove()
+  })
+
+  /** The page's own program, beside this service. */
+  async function program<Result>(at: number): Promise<Result> {
+    const [text = ""] = blocksOf(page("other-services.md"), "js").slice(at)
+    const file = join(folder, `program-${at}.mjs`)
+    writeFileSync(file, text.replaceAll("localhost:3000", `localhost:${service.port}`))
+    return (await import(pathToFileURL(file).href)) as Result
+  }
+
+  it("asks, verifies, and says what each of them does not know", async () => {
+    const { whoAsks } = await program<{ whoAsks(token: string): Promise<Session | undefined> }>(0)
+    const { verify } = await program<{ verify(token: string): Promise<Claims> }>(1)
+    const session = await whoAsks(token)
+    const claims = await verify(token)
+    assert.ok(session?.userId)
+    assert.deepEqual(session.roles, ["admin"])
+    assert.deepEqual([claims.sub, claims.sid, claims.roles], [session.userId, session.sessionId, ["admin"]])
+    for (const other of [`${token.slice(0, -4)}AAAA`, "", token.split(".").slice(0, 2).join(".")]) {
+      assert.equal(await whoAsks(other), undefined)
+      await assert.rejects(verify(other))
+    }
+
+    assert.equal((await run("user disable ada@example.com")).code, 0)
+    const patience = performance.now() + 10_000
+    while ((await whoAsks(token)) !== undefined) assert.ok(performance.now() < patience, "never revoked")
+    assert.equal((await verify(token)).sub, session.userId, "public keys know of no revocation")
+  })
+
+  it("tells its answers apart: not served here, and too many questions", async () => {
+    const headers = { host: "elsewhere.example", authorization: `Bearer ${token}` }
+    assert.equal((await ask(service.port, "/auth/me", { headers })).status, 421)
+    const { whoAsks } = await program<{ whoAsks(token: string): Promise<unknown> }>(0)
+    const asked = async () => {
+      for (let time = 0; time < 700; time++) await whoAsks(token)
+    }
+    await assert.rejects(asked, /Nightlatch says 429/)
+  })
+})
+
+interface Session {
+  readonly userId: string
+  readonly sessionId: string
+  readonly roles: readonly string[]
+}
+
+interface Claims {
+  readonly sub: string
+  readonly sid: string
+  readonly roles: readonly string[]
+}
 
 withServer("docs, with PostgreSQL", () => {
   it("move.md moves", async (t) => {
