@@ -1,10 +1,10 @@
 /** The package as a stranger gets it: packed, installed elsewhere, run. */
 import assert from "node:assert/strict"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { after, before, describe, it } from "node:test"
 import { promisify } from "node:util"
 
@@ -38,6 +38,20 @@ describe("the packed package", () => {
       .flatMap((name) => (name.startsWith("@") ? readdirSync(join(modules, name)) : [name])).length
     t.diagnostic(`${count} packages`)
     assert.ok(count > 5 && count <= 35, String(count))
+  })
+
+  it("has what its pages link to, but for the pictures", () => {
+    const home = join(folder, "node_modules/nightlatch")
+    let links = 0
+    for (const page of ["README.md", ...globSync("docs/*.md", { cwd: home })]) {
+      const text = readFileSync(join(home, page), "utf8")
+      for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        if (target === "docs/screenshots") continue
+        links++
+        assert.ok(existsSync(join(home, dirname(page), target)), `${page}: ${target}`)
+      }
+    }
+    assert.ok(links > 20, String(links))
   })
 
   it("exports what it says", async () => {
