@@ -4,6 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
+import { withoutLongSegments } from "../core/logger.ts"
 import type { MisuseError } from "../core/misuse.ts"
 import { openSqlite } from "../store/sqlite/index.ts"
 import { readWitness, startWitness, witnessPath } from "./witness.ts"
@@ -31,9 +32,10 @@ test("stands beside a file, in the state folder for a server, and nowhere for me
 
 test("is made at the first start, said in the log, private, and rises with each start and each stop", async () => {
   const folder = newFolder()
-  const path = join(folder, "n.db.witness")
-  const store = await openSqlite({ path: join(folder, "n.db") })
-  const { lines, logger } = recorder()
+  const path = join(folder, "nightlatch.db.witness")
+  const store = await openSqlite({ path: join(folder, "nightlatch.db") })
+  const { lines, ...recording } = recorder()
+  const logger = withoutLongSegments(recording.logger)
   for (let start = 1; start <= 3; start++) {
     const witness = await startWitness({ store, path, logger })
     assert.deepEqual(readWitness(path), await store.readMark())
@@ -44,6 +46,7 @@ test("is made at the first start, said in the log, private, and rises with each 
     lines.map((line) => line.split("{")[0]),
     ["store: no witness of the database yet, one is made "],
   )
+  assert.ok(lines[0]?.includes("/nightlatch.db.witness"), "the whole name, which is no token")
   if (process.platform !== "win32") assert.equal(statSync(path).mode & 0o777, 0o600)
   await store.close()
 })

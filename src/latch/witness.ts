@@ -84,9 +84,9 @@ export async function startWitness(input: {
   if (path === undefined) return NONE
   const witness = readWitness(path)
   const found = await store.readMark()
-  if (witness === undefined) logger.info({ path }, "store: no witness of the database yet, one is made")
+  if (witness === undefined) logger.info({ file: path }, "store: no witness of the database yet, one is made")
   else if (witness.lineage !== found.lineage)
-    logger.warn({ path }, "store: another database than before, a new witness is made")
+    logger.warn({ file: path }, "store: another database than before, a new witness is made")
   else if (found.counter < witness.counter) throw wentBack()
   let last = found.counter
   let working: Promise<void> | undefined
@@ -103,7 +103,7 @@ export async function startWitness(input: {
       failing = false
     } catch (error) {
       if (!failing)
-        logger.warn({ path, err: error }, "store: the witness of the database could not be written")
+        logger.warn({ file: path, err: error }, "store: the witness of the database could not be written")
       failing = true
     }
   }
