@@ -110,6 +110,7 @@ async function signIn(
  */
 async function paced(
   port: number,
+  path: string,
   cookies: readonly string[],
   perMillisecond: number,
   milliseconds: number,
@@ -130,8 +131,8 @@ async function paced(
       each.busy = true
       const cookie = cookies[asked++ % cookies.length]
       waiting.push(
-        each.client.ask("GET", "/auth/me", `Cookie: ${cookie}\r\n`).then(({ status, head }) => {
-          if (status !== 200) throw new Error(`me: ${head}`)
+        each.client.ask("GET", path, `Cookie: ${cookie}\r\n`).then(({ status, head }) => {
+          if (status !== 200) throw new Error(`${path}: ${head}`)
           each.busy = false
         }),
       )
@@ -186,7 +187,13 @@ answer((question) => {
   if (kind === "sign-in")
     return signIn(port, question.emails as string[], String(question.password), milliseconds)
   if (kind === "paced")
-    return paced(port, question.cookies as string[], Number(question.perMillisecond), milliseconds)
+    return paced(
+      port,
+      String(question.path),
+      question.cookies as string[],
+      Number(question.perMillisecond),
+      milliseconds,
+    )
   if (kind === "compare")
     return compare(port, question.bodies as string[], String(question.path), Number(question.rounds))
   return latency(port, String(question.cookie), milliseconds)

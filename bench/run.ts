@@ -7,11 +7,12 @@ import { availableParallelism, cpus } from "node:os"
 import { benchMemory, benchStart } from "./footprint.ts"
 import { benchEnumeration, benchFlood, benchSignIn } from "./hashing.ts"
 import { ASKED, folder, ROUNDS, type Row } from "./report.ts"
-import { benchMe, benchRotation, benchRotationPostgres } from "./requests.ts"
+import { benchFrameworks, benchMe, benchRotation, benchRotationPostgres } from "./requests.ts"
 import { benchMillion, benchPostgres, benchRedis } from "./stores.ts"
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   me: benchMe,
+  frameworks: benchFrameworks,
   rotation: benchRotation,
   postgres: benchPostgres,
   "rotation-postgres": benchRotationPostgres,
