@@ -9,7 +9,11 @@ import { type AddressInfo, connect } from "node:net"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { createAdaptorServer, type ServerType } from "@hono/node-server"
+import express from "express"
+import Fastify from "fastify"
 import { Hono } from "hono"
+import { guard as guardExpress } from "../../src/adapters/express.ts"
+import { guard as guardFastify } from "../../src/adapters/fastify.ts"
 import { type Guarded, guard as guardHono } from "../../src/adapters/hono.ts"
 import { guard, passedOf } from "../../src/adapters/node.ts"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
@@ -28,7 +32,7 @@ const REQUEST = [
 
 type Note = (passed: Passed) => void
 
-const ADAPTERS: Readonly<Record<string, (latch: Latch, note: Note) => ServerType>> = {
+const ADAPTERS: Readonly<Record<string, (latch: Latch, note: Note) => ServerType | Promise<ServerType>>> = {
   "node:http": (latch, note) =>
     createServer(
       guard(latch, (request, response) => {
@@ -44,6 +48,25 @@ const ADAPTERS: Readonly<Record<string, (latch: Latch, note: Note) => ServerType
       return c.text("")
     })
     return createAdaptorServer({ fetch: app.fetch })
+  },
+  express: (latch, note) => {
+    const app = express()
+    app.use(guardExpress(latch))
+    app.get("/x", (request, response) => {
+      note(passedOf(request))
+      response.end()
+    })
+    return createServer(app)
+  },
+  fastify: async (latch, note) => {
+    const app = Fastify()
+    await app.register(guardFastify, { latch })
+    app.get("/x", async (request) => {
+      note(passedOf(request.raw))
+      return ""
+    })
+    await app.ready()
+    return app.server
   },
 }
 
@@ -63,7 +86,9 @@ async function clientAt(
   })
   t.after(() => latch.close())
   const seen = Promise.withResolvers<readonly [string, boolean]>()
-  const server = ADAPTERS[adapter]?.(latch, ({ view }) => seen.resolve([view.clientAddress, view.secure]))
+  const server = await ADAPTERS[adapter]?.(latch, ({ view }) =>
+    seen.resolve([view.clientAddress, view.secure]),
+  )
   assert.ok(server !== undefined)
   t.after(() => void server.close())
   if (path === undefined) server.listen(0, "127.0.0.1")
