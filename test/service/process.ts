@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { request as httpRequest } from "node:http"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
@@ -45,7 +45,13 @@ export function killAll(): void {
   for (const child of started) child.kill("SIGKILL")
 }
 
-const inherited = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "" }
+/** With a cache of compiled sources, as `npm start` has one: half of what a short command costs. */
+const cache = process.env.NODE_COMPILE_CACHE
+const inherited = {
+  PATH: process.env.PATH ?? "",
+  HOME: process.env.HOME ?? "",
+  ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: resolve(cache) }),
+}
 
 /** Runs one command to its end. */
 export function command(
