@@ -1,7 +1,7 @@
 /**
  * Attack: a limit that each of several processes counts for itself, and so lets as many times as much through; and a store
  * of counts that is made to fail, so that nobody counts at all.
- * Promise: limits by name are counted together, atomically. When the store fails, or does not answer within 700 ms,
+ * Promise: limits by name are counted together, atomically. When the store fails, or does not answer in a quarter of a second,
  * nobody waits for it any longer: this process counts in its memory, which knows what it has let through before, or refuses,
  * if that was chosen. The store is asked again each second until it is back. Source: ASVS 6.3.1; GHSA on better-auth's
  * rate limits that were checked and counted in two steps (CVE-2026-110861).
@@ -33,8 +33,7 @@ export interface SharedState {
   readonly missed: number
 }
 
-/** A store that is slow because of a flood counts on: in that very moment each process alone would let most through. */
-const ANSWER_MS = 700
+const ANSWER_MS = 250
 /** A process that looks later than this at its timer has no right to call somebody else late. */
 const OWN_DELAY_MS = 50
 const PROBE_MS = 1_000

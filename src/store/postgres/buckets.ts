@@ -8,7 +8,7 @@ const SINCE_MS = 1_767_225_600_000
 /** Requests in one statement. */
 const MOST = 256
 /** Longer than anybody waits for an answer. */
-const PATIENCE_MS = 1_000
+const PATIENCE_MS = 500
 
 type Wanted = Parameters<SharedBuckets["take"]>[0]
 
