@@ -1,6 +1,8 @@
 /** Rate-limit buckets in PostgreSQL, where there is no Redis. */
 import assert from "node:assert/strict"
+import { randomBytes } from "node:crypto"
 import { after, before, it } from "node:test"
+import pg from "pg"
 import type { SharedBuckets } from "../../src/core/shared-buckets.ts"
 import { UnavailableError } from "../../src/core/unavailable.ts"
 import { createBuckets } from "../../src/store/postgres/buckets.ts"
@@ -66,6 +68,7 @@ withServer("postgres: rate-limit buckets", () => {
     const text =
       "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename <> current_user"
     const processes = async () => (await ask(database.url, text)).map(({ pid }) => pid)
+    await placeOf(flooded).take([bucket(rate("5/hour"))])
     const before = await processes()
     const one = bucket(rate("5/hour"))
     const taken = await Promise.all(Array.from({ length: 500 }, () => placeOf(flooded).take([one])))
@@ -94,6 +97,33 @@ withServer("postgres: rate-limit buckets", () => {
       assert.deepEqual(await ask(database.url, counted), [{ calls: 20, reads: 0 }])
     }
     await ask(database.url, "DELETE FROM nightlatch.bucket")
+  })
+
+  it("do not wait for verbs that keep every connection of the pool busy", async (t) => {
+    const store = await openPostgres({ url: `${database.service}?pool_size=1` })
+    const holder = new pg.Client({ connectionString: database.url })
+    await holder.connect()
+    t.after(() => Promise.all([store.close(), holder.end()]))
+    const id = randomBytes(16).toString("base64url")
+    await store.createAccount({
+      id,
+      email: "held@example.com",
+      passwordHash: null,
+      roles: [],
+      verified: true,
+      events: [],
+    })
+    await holder.query("BEGIN")
+    await holder.query("SELECT FROM nightlatch.account WHERE email = 'held@example.com' FOR UPDATE")
+    let ended = false
+    const held = store.setDisabled({ accountId: id, disabled: true, events: [] }).finally(() => {
+      ended = true
+    })
+    for (let count = 0; count < 3; count++)
+      assert.equal((await placeOf(store).take([bucket(rate("5/hour"))])).passed, true)
+    assert.equal(ended, false, "the connection was not busy")
+    await holder.query("COMMIT")
+    await held
   })
 
   it("tell nothing: a row is an HMAC and a time", async () => {

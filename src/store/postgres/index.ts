@@ -38,6 +38,8 @@ const ABOUT = sql`
 const UNFINISHED = sql`SELECT value FROM nightlatch.meta WHERE key = 'unfinished'`
 /** Ending every session is one statement over all of them. */
 const ANEW_MS = 600_000
+/** Limits wait for no other verb: whoever keeps all connections busy would be counted by each process alone. One for the case of a lost one. */
+const LIMITS_SIZE = 2
 /** Functions whose bodies are read when they are made. https://www.postgresql.org/docs/14/release-14.html */
 const OLDEST_SERVER = 140_000
 
@@ -61,15 +63,16 @@ export async function openPostgres(input: PostgresInput): Promise<Store> {
   const connection = readConnection(driver, input.url)
   const seen = new Set<Statement>()
   const pool = createPool({ driver, connection, logger, seen })
+  const limits = createPool({ driver, connection: { ...connection, poolSize: LIMITS_SIZE }, logger, seen })
   try {
     await migrate(pool)
     await refuseUnfinished(pool.db)
     const facts = await readFacts(pool, connection)
     const { config } = readConnection(driver, input.direct ?? input.url)
     const watch = (wake: () => void) => listen({ driver, config, db: pool.db, logger, wake })
-    return createStore({ pool, facts, seen, logger, watch })
+    return createStore({ pool, limits, facts, seen, logger, watch })
   } catch (error) {
-    await pool.close()
+    await Promise.all([pool.close(), limits.close()])
     throw error
   }
 }
@@ -191,6 +194,7 @@ async function readFacts(pool: Pool, { url, verified, asked }: Connection): Prom
 
 function createStore(parts: {
   readonly pool: Pool
+  readonly limits: Pool
   readonly facts: PostgresFacts
   readonly seen: ReadonlySet<Statement>
   readonly logger: Logger
@@ -283,11 +287,11 @@ function createStore(parts: {
     },
     ping: () => upkeep.ping(pool.db),
     watchRevocations: parts.watch,
-    takeBuckets: createBuckets(pool.db),
+    takeBuckets: createBuckets(parts.limits.db),
     beat: single(beat),
     leave: single(leave),
     describe: () => ({ database: facts, statements: seen.size }),
-    close: () => pool.close(),
+    close: async () => void (await Promise.all([pool.close(), parts.limits.close()])),
   }
 }
 

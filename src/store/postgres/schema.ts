@@ -266,14 +266,16 @@ const SECRETS: Statement = sql`
  * Counts many requests, one after the other, with two statements for all of them: what stood in between is arithmetic. `ids`
  * are different; the request at a place of `sizes` takes as many of `slots`, which say the place of an id each. A language that keeps
  * its plans: the one above plans anew each time, which is most of what it costs; it stays for programs that know no other.
- * A plan that was made while the table was small would read all of it for ever, so only the index is left to choose.
+ * A plan that was made while the table was small would read all of it for ever, so only the index is left to choose. Whatever
+ * has no index to choose then looks so dear that the server would compile it, for 200 ms at each call.
  */
 const BUCKET_BATCHES: Statement = sql`
   CREATE FUNCTION nightlatch.take_bucket_batch(
     ids text[], sizes integer[], slots integer[], steps double precision[], bursts double precision[],
     OUT passed boolean[], OUT at_ms double precision, OUT full_in_ms double precision[]
   ) LANGUAGE plpgsql VOLATILE
-  SET search_path = pg_catalog SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+  SET search_path = pg_catalog SET jit = off
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
   AS $$
   DECLARE
     ends double precision[];
