@@ -45,18 +45,18 @@ const STEPS: readonly Step[] = [
       node,
       "scripts/test.ts",
       "test/flows",
-      ...attacks("browser", "canary", "endpoints", "enumeration", "matrix"),
+      ...attacks("browser", "canary", "endpoints", "enumeration", "matrix", "robots"),
     ],
     store: "postgres",
   },
   {
     name: "flows and attacks on three instances",
-    // What is left out looks into one process: hashes, and its inbox. What robots get free is exact in one process alone.
+    // What is left out looks into one process: hashes, and its inbox.
     command: [
       node,
       "scripts/test.ts",
       ...FLEET_FLOWS,
-      ...attacks("browser", "canary", "endpoints", "enumeration", "matrix"),
+      ...attacks("browser", "canary", "endpoints", "enumeration", "matrix", "robots"),
     ],
     store: "fleet",
   },

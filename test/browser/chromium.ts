@@ -16,15 +16,12 @@ export const SKIP: { skip: string | false } = {
   skip: CHROMIUM === undefined && process.env.REQUIRE_SERVICES !== "1" ? "no Chromium" : false,
 }
 
-const ALL_SIZES = [
+export const SIZES = [
   ["desktop, light", { width: 1280, height: 900 }, "light"],
   ["phone, light", { width: 360, height: 740 }, "light"],
   ["phone, dark", { width: 360, height: 740 }, "dark"],
   ["desktop, dark", { width: 1280, height: 900 }, "dark"],
 ] as const
-/** Each size and each scheme once; all four in the long run. */
-export const SIZES: readonly (typeof ALL_SIZES)[number][] =
-  process.env.NIGHTLATCH_TEST_SCALE === "long" ? ALL_SIZES : [ALL_SIZES[0], ALL_SIZES[2]]
 
 const AXE = readFileSync(
   fileURLToPath(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url)),
