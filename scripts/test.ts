@@ -31,17 +31,26 @@ const skips: string[] = []
 const durations: { file: string; seconds: number }[] = []
 /** What a file may take before its time is printed: where to look when the whole takes too long. */
 const SLOW_SECONDS = 10
+const TEST_MS = long ? 1_800_000 : 180_000
 const began = performance.now()
 
 if (files.length === 0) {
   console.error("No test file matches.")
 } else {
+  // The runner's own limit is for tests: a file that keeps something open after its last one would run for ever.
+  const stopped = new AbortController()
+  const silence = setTimeout(() => {
+    console.error("No test has ended for too long: what still runs is stopped.")
+    stopped.abort(new Error("stopped: it did not end"))
+  }, TEST_MS + 60_000)
   const stream = run({
     files,
     // One more than there are processors: there is always a test that waits for a clock.
     concurrency: Math.min(cpus().length, 4) + 1,
-    timeout: long ? 1_800_000 : 180_000,
+    timeout: TEST_MS,
+    signal: stopped.signal,
   })
+  stream.on("test:complete", () => void silence.refresh())
   const failures = new spec()
   failures.pipe(process.stderr)
   stream.on("test:pass", ({ name, file, skip, details }) => {
@@ -70,6 +79,7 @@ if (files.length === 0) {
     }
   })
   for await (const _ of stream);
+  clearTimeout(silence)
   failures.end()
 }
 
