@@ -16,6 +16,8 @@ assert.ok(
   Object.hasOwn(ENGINES, asked),
   `NIGHTLATCH_TEST_STORE is none of ${Object.keys(ENGINES).join(", ")}`,
 )
+/** Files run beside one another: together they stay below the hundred connections that a server has as it comes. */
+const POOL_SIZE = 4
 export const ENGINE: Engine = asked as Engine
 
 export interface Stores {
@@ -33,7 +35,10 @@ export async function openStores(clock: Clock, path: string): Promise<Stores> {
     const store = await openSqlite({ path, clock, exclusive: true })
     return { all: [store], settle: async () => {}, drop: async () => {} }
   }
-  const database = await createClockedDatabase(clock)
+  const database = await createClockedDatabase(
+    clock,
+    async ({ service }) => `${service}?pool_size=${POOL_SIZE}`,
+  )
   const feeds: Feed[] = []
   const all: Store[] = []
   for (let count = 0; count < ENGINES[ENGINE]; count++) {

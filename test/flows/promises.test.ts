@@ -105,13 +105,16 @@ describe("promises of the flows", () => {
     assert.equal((await stage.ask("/auth/password/reset", { json: { token, password: OTHER } })).status, 204)
   })
 
-  it("a disabled account gets no mail, whatever is asked for its address", async () => {
+  it("a disabled account gets no mail, whatever is asked for its address", async (t) => {
     const address = email()
     let opened: Store | undefined
     const own = await openStage({}, (store) => {
       opened = store
       return store
     })
+    let closed: Promise<void> | undefined
+    const close = () => (closed ??= own.close())
+    t.after(close)
     await signUp(own, address)
     const account = await opened?.findAccountByEmail(address)
     await opened?.setDisabled({ accountId: account?.id ?? "", disabled: true, events: [] })
@@ -120,7 +123,7 @@ describe("promises of the flows", () => {
     // Whatever was due before this one is under way when it arrives, and has been sent when the service has stopped.
     await own.ask("/auth/register", { json: { email: "marker@example.com" } })
     await own.tokenFor("marker@example.com")
-    await own.close()
+    await close()
     assert.equal(own.latch.inbox?.list().filter(({ to }) => to === address).length, 1)
   })
 
