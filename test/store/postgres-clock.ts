@@ -17,7 +17,9 @@ export interface ClockedDatabase {
  */
 export async function createClockedDatabase(
   clock: Clock,
-  reach: (database: { readonly service: string }) => Promise<string> = async ({ service }) => service,
+  reach: (database: { readonly url: string; readonly service: string }) => Promise<string> = async ({
+    service,
+  }) => service,
 ): Promise<ClockedDatabase> {
   const database = await createDatabaseWithRoles()
   await (await openPostgres({ url: database.owner })).close()
