@@ -49,9 +49,10 @@ async function plan(place: ReturnType<typeof databaseOf>): Promise<void> {
     print(`-- ${placeOf(place)} has this version's schema (${version}): nothing to do.`)
     return
   }
-  print(`-- ${placeOf(place)} has schema ${version}.`)
+  const empty = version === 0
+  print(`-- ${placeOf(place)} has ${empty ? "no schema yet" : `schema ${version}`}.`)
   for (const step of steps) {
-    const beside = step.compatibleFrom
+    const beside = empty ? undefined : step.compatibleFrom
     const note =
       beside === undefined
         ? ""
