@@ -9,7 +9,7 @@ function newIdentity(change: Partial<NewIdentity> = {}): NewIdentity {
 }
 
 export function identities(fixture: Fixture): void {
-  const { account, eventsOf } = fixture
+  const { account, signedIn, eventsOf } = fixture
 
   describe("identities", () => {
     const events = (accountId: string) => [{ type: "session.started", accountId } as const]
@@ -65,6 +65,7 @@ export function identities(fixture: Fixture): void {
       assert.deepEqual(Buffer.from((await fixture.store.findTokens(identity.id)) ?? []), newer)
       await unlink(owner.id, identity.id, true)
       assert.equal(await fixture.store.findTokens(identity.id), undefined)
+      assert.ok((await eventsOf(owner.id)).includes("identity.unlinked"))
     })
     it("make an account once, however often at the same time, and never over an existing address", async () => {
       const identity = newIdentity()
@@ -98,6 +99,30 @@ export function identities(fixture: Fixture): void {
         assert.deepEqual(await eventsOf(id), id === holder ? ["identity.linked"] : [])
       }
       assert.equal((await link(newId(), newIdentity())).kind, "unknown")
+    })
+    it("end the session that a sign-in replaces", async () => {
+      const owner = await account()
+      const identity = newIdentity()
+      await link(owner.id, identity)
+      const { issuer, subject } = identity
+      const { session: first } = await signedIn(newSession(), owner)
+      const session = newSession()
+      const about = { tokens: null, session, events, replaces: first.id }
+      assert.equal((await fixture.store.signInByIdentity({ issuer, subject, ...about })).kind, "started")
+      assert.deepEqual(
+        (await fixture.store.listSessions(owner.id)).map(({ id }) => id),
+        [session.id],
+      )
+      const made = await fixture.store.createByIdentity({
+        identity: newIdentity(),
+        newAccountId: newId(),
+        email: newAddress(),
+        session: newSession(),
+        events,
+        replaces: session.id,
+      })
+      assert.equal(made.kind, "started")
+      assert.deepEqual(await fixture.store.listSessions(owner.id), [])
     })
     it("do not sign in to a disabled account, and go with a deleted one", async () => {
       const owner = await account()

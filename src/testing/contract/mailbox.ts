@@ -173,11 +173,13 @@ export function mailbox(fixture: Fixture): void {
       )
     })
     it("is disowned by its link, once", async () => {
-      const { flow, tokenHash } = await sent({ email: newAddress() })
-      const events = () => [{ type: "email_link.denied" } as const]
+      const owner = await account()
+      const { flow, tokenHash } = await sent({ email: owner.email, accountId: owner.id })
+      const events = () => [{ type: "email_link.denied", accountId: owner.id } as const]
       assert.deepEqual(await fixture.store.denyMailFlow({ tokenHash, events }), { denied: true })
       assert.deepEqual(await fixture.store.denyMailFlow({ tokenHash, events }), { denied: false })
       assert.equal((await complete(flow, { tokenHash })).kind, "refused")
+      assert.deepEqual(await eventsOf(owner.id), ["email_link.denied"])
     })
     it("ends with everything else that is outstanding", async () => {
       const owner = await account()

@@ -60,6 +60,20 @@ export function upkeep(fixture: Fixture): void {
       const left = new Set((await fixture.store.listSessions(owner.id)).map(({ id }) => id))
       for (const id of live) assert.ok(left.has(id))
     })
+    it("deletes tokens that have ended, and sent mails when no limit counts them", async () => {
+      const email = newAddress()
+      const ask = () => fixture.issue(email, "register", "register")
+      await ask()
+      await ask()
+      const hash = await ask()
+      assert.ok(await fixture.store.findToken({ hash, purpose: "register" }))
+      await assert.rejects(ask(), "three mails an hour")
+      fixture.now += 26 * HOUR
+      while ((await fixture.store.purge(RETENTION)).more);
+      fixture.now -= 26 * HOUR
+      assert.equal(await fixture.store.findToken({ hash, purpose: "register" }), undefined)
+      await ask()
+    })
     it("answers a ping, and after the end every verb fails", async () => {
       await fixture.store.ping()
       const closed = await fixture.openAnother()
@@ -92,6 +106,8 @@ export function upkeepOfFlows(fixture: Fixture): void {
       await fixture.store.redeemState(state)
       fixture.now += HOUR
       while ((await fixture.store.purge(RETENTION)).more);
+      // Where they had not ended, they would be found.
+      fixture.now -= HOUR
       assert.equal(
         await fixture.store.findMailFlow({ flowId: flow.id, secretHash: flow.secretHash }),
         undefined,
