@@ -59,7 +59,7 @@ export async function openStores(clock: Clock, path: string): Promise<Stores> {
 class Feed {
   #wake: (() => void) | undefined
   #begun = 0
-  #ended = 0
+  readonly #waiting = new Set<{ readonly after: number; readonly resolve: () => void }>()
 
   watched(store: Store): Store {
     return {
@@ -75,21 +75,32 @@ class Feed {
         try {
           return await store.readRevocations(input)
         } finally {
+          // When whoever asked has taken in the answer.
           setImmediate(() => {
-            this.#ended = Math.max(this.#ended, mine)
+            for (const waiter of this.#waiting) if (mine > waiter.after) waiter.resolve()
           })
         }
       },
     }
   }
 
-  async settle(): Promise<void> {
-    if (this.#wake === undefined) return
-    const [before, patience] = [this.#begun, performance.now() + 10_000]
-    this.#wake()
-    while (this.#ended <= before) {
-      assert.ok(performance.now() < patience, "the feed does not answer")
-      await new Promise((later) => setImmediate(later))
-    }
+  /** Resolves when a look has ended that began after this call. */
+  settle(): Promise<void> {
+    const wake = this.#wake
+    if (wake === undefined) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => () => {
+        clearTimeout(patience)
+        this.#waiting.delete(waiter)
+        settle()
+      }
+      const waiter = { after: this.#begun, resolve: end(resolve) }
+      const patience = setTimeout(
+        end(() => reject(new Error("the feed does not answer"))),
+        10_000,
+      )
+      this.#waiting.add(waiter)
+      wake()
+    })
   }
 }

@@ -13,6 +13,9 @@ import { openStores } from "./engine.ts"
 
 export const PASSWORD = "violet kettle ninety moss"
 
+/** Refused before anything was done. */
+const UNCHANGED: ReadonlySet<number> = new Set([400, 403, 404, 405, 413, 415, 429])
+
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -103,7 +106,7 @@ export async function openStage(
   async function ask(path: string, given: Ask = {}): Promise<Answer> {
     const answer = await send(path, given)
     const { method = given.json === undefined && given.body === undefined ? "GET" : "POST" } = given
-    if (instances.length > 1 && method !== "GET") await stores.settle()
+    if (instances.length > 1 && method !== "GET" && !UNCHANGED.has(answer.status)) await stores.settle()
     return answer
   }
 
