@@ -5,15 +5,15 @@ import { fileURLToPath } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { MAY_LOOK } from "../services.ts"
 
-export const CHROMIUM: string | undefined = [
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-].find((path) => MAY_LOOK && existsSync(path))
+const first = (...names: readonly string[]): string | undefined =>
+  names.map((name) => `/usr/bin/${name}`).find((path) => MAY_LOOK && existsSync(path))
+export const CHROMIUM: string | undefined = first("chromium", "chromium-browser", "google-chrome")
+/** The same engine without tabs and menus, which are half of the work. */
+const SHELL: string | undefined = first("chromium-headless-shell") ?? CHROMIUM
 
 /** For `describe`: skipped where there is no Chromium, unless services are required. */
 export const SKIP: { skip: string | false } = {
-  skip: CHROMIUM === undefined && process.env.REQUIRE_SERVICES !== "1" ? "no Chromium" : false,
+  skip: SHELL === undefined && process.env.REQUIRE_SERVICES !== "1" ? "no Chromium" : false,
 }
 
 export const SIZES = [
@@ -30,7 +30,7 @@ const AXE = readFileSync(
 
 export function launch(more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
-    executablePath: CHROMIUM ?? "chromium",
+    executablePath: SHELL ?? "chromium",
     args: [
       "--no-sandbox",
       "--disable-quic",
