@@ -12,6 +12,7 @@ const ORIGIN = "http://localhost:3000"
 const SKEW_MS = 15_000
 /** The promise is 2 s; a busy machine may be late by itself. */
 const PATIENCE_MS = 6_000
+const MOST_BEHIND = 3
 
 withDatabase("instances whose clocks are 30 s apart", (url) => {
   let stages: Stage[] = []
@@ -82,10 +83,15 @@ withDatabase("instances whose clocks are 30 s apart", (url) => {
     }
   })
 
+  /** By each that may stand behind a stage: they take turns. */
   async function untilRefused(index: number, cookie: string): Promise<void> {
     const began = performance.now()
-    while ((await ask(index, "/auth/me", cookie)).status === 200 && performance.now() - began < PATIENCE_MS)
-      await new Promise((later) => setTimeout(later, 25))
-    assert.equal((await ask(index, "/auth/me", cookie)).status, 401)
+    let inARow = 0
+    while (inARow < MOST_BEHIND && performance.now() - began < PATIENCE_MS) {
+      const { status } = await ask(index, "/auth/me", cookie)
+      inARow = status === 401 ? inARow + 1 : 0
+      if (inARow === 0) await new Promise((later) => setTimeout(later, 25))
+    }
+    assert.equal(inARow, MOST_BEHIND)
   }
 })
