@@ -2,7 +2,8 @@ import type pg from "pg"
 import { type Logger, silentLogger } from "../../core/logger.ts"
 import { MisuseError } from "../../core/misuse.ts"
 import { type Statement, sql } from "../../core/statement.ts"
-import type { Mark, MigrationPlan, Restored, Store } from "../store.ts"
+import type { CarriedOver, Mark, MigrationPlan, Restored, Store } from "../store.ts"
+import { carryOver } from "./compare.ts"
 import { readConnection } from "./connection.ts"
 import type { Executor } from "./executor.ts"
 import { readFacts } from "./facts.ts"
@@ -108,8 +109,10 @@ export async function restorePostgres(input: {
   readonly onDone: (mark: Mark) => Promise<void>
 }): Promise<Restored> {
   let sessions = 0
-  const kept = await replaceSchema({ driver: await loadDriver(), url: input.url }, async () => {
+  let carriedOver: CarriedOver | undefined
+  const kept = await replaceSchema({ driver: await loadDriver(), url: input.url }, async (hasNewer) => {
     await input.undump()
+    carriedOver = hasNewer ? await usePostgres({ url: input.url }, carryOver) : undefined
     const store = await openPostgres({ url: input.url })
     try {
       const anew = await store.startAnew({ above: input.above, events: input.events })
@@ -119,7 +122,7 @@ export async function restorePostgres(input: {
       await store.close()
     }
   })
-  return { sessions, kept: kept ? `schema ${KEPT_SCHEMA}` : undefined, carriedOver: undefined }
+  return { sessions, kept: kept ? `schema ${KEPT_SCHEMA}` : undefined, carriedOver }
 }
 
 async function loadDriver(): Promise<typeof pg> {

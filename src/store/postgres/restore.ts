@@ -24,13 +24,13 @@ export const KEPT_SCHEMA = "nightlatch_before_restore"
 
 /**
  * Sets the schema aside while something else is put in its place, and back when that fails.
- * @param restore puts a schema `nightlatch` there
+ * @param restore puts a schema `nightlatch` there; is told whether one was set aside
  * @returns whether there was one to keep
  * @throws MisuseError `store.in_use`, `store.kept_before`, `store.no_right`
  */
 export async function replaceSchema(
   input: { readonly driver: typeof pg; readonly url: string },
-  restore: () => Promise<void>,
+  restore: (kept: boolean) => Promise<void>,
 ): Promise<boolean> {
   const connection = readConnection(input.driver, input.url)
   const pool = createPool({ ...input, connection, logger: silentLogger, seen: new Set<Statement>() })
@@ -46,7 +46,7 @@ export async function replaceSchema(
         })
     }
     try {
-      await restore()
+      await restore(present === true)
     } catch (error) {
       await pool.transaction((db) => db.run(REMOVE))
       if (present === true) await pool.transaction((db) => db.run(PUT_BACK))
