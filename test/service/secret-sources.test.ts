@@ -297,7 +297,7 @@ describe("a running service", { skip }, () => {
       { NIGHTLATCH_SECRET_COMMAND: line },
       (child) => {
         const waiting = setInterval(() => {
-          if (!existsSync(join(folder, "pid"))) return
+          if (!existsSync(join(folder, "pid")) || readFileSync(join(folder, "pid"), "utf8") === "") return
           clearInterval(waiting)
           child.kill("SIGTERM")
         }, 20)

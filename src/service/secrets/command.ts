@@ -32,21 +32,24 @@ export interface SecretCommand {
 export async function runCommand(command: SecretCommand, signal: AbortSignal): Promise<string> {
   const { words, folder, environment } = command
   const [program = "", ...given] = words
-  const child = spawn(program, given, {
-    cwd: folder,
-    env: withoutOurs(environment),
-    // A group of its own: what it starts is killed with it.
-    detached: process.platform !== "win32",
-    shell: false,
-    windowsHide: true,
-    stdio: ["ignore", "pipe", "ignore"],
-  })
-  const deaf = dieTogether(child)
+  let child: ChildProcess | undefined
   const over = Promise.withResolvers<never>()
+  over.promise.catch(() => {})
   const onAbort = () => over.reject(new UnavailableError("the command took too long"))
   if (signal.aborted) onAbort()
   signal.addEventListener("abort", onAbort, { once: true })
+  // Before it is there: it runs before spawn returns.
+  const deaf = dieTogether(() => killGroup(child))
   try {
+    child = spawn(program, given, {
+      cwd: folder,
+      env: withoutOurs(environment),
+      // A group of its own: what it starts is killed with it.
+      detached: process.platform !== "win32",
+      shell: false,
+      windowsHide: true,
+      stdio: ["ignore", "pipe", "ignore"],
+    })
     return read(await Promise.race([outputOf(child), over.promise]))
   } catch (error) {
     killGroup(child)
@@ -54,8 +57,8 @@ export async function runCommand(command: SecretCommand, signal: AbortSignal): P
   } finally {
     signal.removeEventListener("abort", onAbort)
     deaf()
-    child.stdout?.destroy()
-    child.unref()
+    child?.stdout?.destroy()
+    child?.unref()
   }
 }
 
@@ -122,11 +125,11 @@ function misuse(code: string, problem: string, fix: string): MisuseError {
  * running service hears these signals itself and ends the child by stopping.
  * @returns what ends the listening
  */
-function dieTogether(child: ChildProcess): () => void {
+function dieTogether(kill: () => void): () => void {
   const heard = SIGNALS.filter((name) => process.listenerCount(name) === 0)
   const onSignal = (name: NodeJS.Signals) => {
     for (const each of heard) process.off(each, onSignal)
-    killGroup(child)
+    kill()
     process.kill(process.pid, name)
   }
   for (const name of heard) process.on(name, onSignal)
@@ -135,11 +138,11 @@ function dieTogether(child: ChildProcess): () => void {
   }
 }
 
-function killGroup(child: ChildProcess): void {
-  const { pid } = child
+function killGroup(child: ChildProcess | undefined): void {
+  const pid = child?.pid
   if (pid === undefined) return
   try {
-    if (process.platform === "win32") child.kill("SIGKILL")
+    if (process.platform === "win32") child?.kill("SIGKILL")
     else process.kill(-pid, "SIGKILL")
   } catch {
     // Nobody of the group is left.
