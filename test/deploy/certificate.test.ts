@@ -3,7 +3,7 @@
  * Only names and ports differ from a deployment.
  */
 import assert from "node:assert/strict"
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { Agent } from "node:https"
 import { after, before, it } from "node:test"
 import { connect } from "node:tls"
@@ -35,6 +35,9 @@ withPrograms(
     const log = () => `${edge.nginx.output()}\n${watcher?.output() ?? ""}`
 
     before(async () => {
+      // Other tests keep a small machine busy; shedding has tests of its own.
+      mkdirSync(scratch.at("service"))
+      writeFileSync(scratch.at("service/nightlatch.config.json"), '{ "overload": { "loopDelayMs": 5000 } }')
       behind = await startBehind(scratch)
       edge = await openEdge(scratch, { upstream: `127.0.0.1:${behind.running.port}` })
       pebble = await startPebble(scratch, edge.http)

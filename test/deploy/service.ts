@@ -1,6 +1,5 @@
 /** The real service behind the bundle's nginx: its own process, for a public https name. */
-import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync } from "node:fs"
 import { generateSecret } from "../../src/checklist/secret/index.ts"
 import { killAll, type Running, serve } from "../service/process.ts"
 import { DOMAIN } from "./edge.ts"
@@ -19,8 +18,6 @@ export async function startBehind(
 ): Promise<Behind> {
   const folder = scratch.at("service")
   mkdirSync(folder, { recursive: true })
-  // Other tests keep a small machine busy; shedding has tests of its own.
-  writeFileSync(join(folder, "nightlatch.config.json"), '{ "overload": { "loopDelayMs": 5000 } }')
   const operatorToken = generateSecret()
   const running = await serve(folder, [], {
     CI: "",

@@ -15,15 +15,18 @@ const PLANT = `
   DECLARE
     types text[] := '{text,integer,bigint,bytea,text[]}';
     body text := 'RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION ''an impostor was called''; END $$';
+    names text[] := ARRAY(
+      SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY (NAMES)
+    );
     name text; operator text; one text; two text;
   BEGIN
     EXECUTE 'GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC';
     FOREACH one IN ARRAY types LOOP
-      FOR name IN SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY (NAMES) LOOP
+      FOREACH name IN ARRAY names LOOP
         EXECUTE format('CREATE FUNCTION public.%I(%s) %s', name, one, body);
       END LOOP;
       FOREACH two IN ARRAY types LOOP
-        FOR name IN SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY (NAMES) LOOP
+        FOREACH name IN ARRAY names LOOP
           EXECUTE format('CREATE FUNCTION public.%I(%s, %s) %s', name, one, two, body);
         END LOOP;
         EXECUTE format('CREATE FUNCTION public.operate(%s, %s) %s', one, two, body);
